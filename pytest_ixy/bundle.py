@@ -1,0 +1,244 @@
+"""The folder that a trial leaves: the seam between the lab and the judgement.
+
+    BUNDLE/
+      manifest.json          `Manifest`, everything that is known about the trial
+      capture.pcap           what the pcap role wrote
+      target.diff            how the work tree differed from the commit (dirty targets only)
+      build/ROLE.log         output of the build commands on that role's node
+      roles/ROLE.log         output of the role while it ran
+      consoles/NODE.log      serial console of the node
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pytest_ixy.errors import UsageError
+
+MANIFEST = "manifest.json"
+CAPTURE = "capture.pcap"
+DIFF = "target.diff"
+
+
+class Record(BaseModel):
+    """Base of everything in a manifest: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Exit(Record):
+    """How a process ended.
+
+    Attributes:
+        status: Exit status as bash reports it (128 + n for signal n); None while unknown.
+        signal: Name of the signal that ended it, such as `SIGSEGV`, or None.
+        missing: True when the program was not found or is not executable (127, 126).
+        core_pattern: The node's core pattern when it crashed, else None.
+    """
+
+    status: int | None
+    signal: str | None = None
+    missing: bool = False
+    core_pattern: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True for exit status 0."""
+        return self.status == 0
+
+
+class BuildStep(Record):
+    """One `build` command on one node."""
+
+    command: str
+    exit: Exit
+    seconds: float
+    timed_out: bool = False
+
+
+class Build(Record):
+    """All build commands that ran on one role's node; `log` is relative to the bundle."""
+
+    steps: tuple[BuildStep, ...]
+    log: str
+
+    @property
+    def ok(self) -> bool:
+        """True when every command ended with status 0 in time."""
+        return all(step.exit.ok and not step.timed_out for step in self.steps)
+
+
+class Run(Record):
+    """One role's process in the trial; times are seconds since the trial's start.
+
+    Attributes:
+        command: The command line from the target's `ixy-ci.toml`.
+        environment: Variables given to it (no secrets).
+        started, ended: Seconds since `Manifest.started`; ended is None when it never ended.
+        ready: How it was known to be ready, in words ("printed /listening/", "after 2.0 s").
+        exit: How it ended.
+        ended_itself: True when it ended before anyone told it to stop.
+        stopped_by: Last signal that was needed to end it (INT, TERM, KILL), or None.
+        stragglers: Names of processes it left behind, which were then killed.
+        log: Path of its output, relative to the bundle.
+        tail: The last lines of its output.
+    """
+
+    command: str
+    environment: dict[str, str]
+    started: float
+    ready: str
+    ended: float | None
+    exit: Exit
+    ended_itself: bool
+    stopped_by: str | None = None
+    stragglers: tuple[str, ...] = ()
+    log: str = ""
+    tail: str = ""
+
+
+class NicRecord(Record):
+    """A test NIC and the frame counters seen from the network's side, None where unknown.
+
+    `sent` counts frames that came out of the node, `received` those delivered to it, `dropped`
+    those the network meant for it and could not deliver.
+    """
+
+    network: str
+    pci: str
+    mac: str | None = None
+    sent: int | None = None
+    received: int | None = None
+    dropped: int | None = None
+
+
+class NodeRecord(Record):
+    """A machine of the testbed."""
+
+    name: str
+    nics: tuple[NicRecord, ...]
+    address: str = ""
+    console: str | None = None
+
+
+class TargetRecord(Record):
+    """What was tested. `label` is the name in test ids, such as `ixy@0e00605` or `ixy@0e00605+dirty`."""
+
+    label: str
+    name: str
+    source: str
+    ref: str | None
+    commit: str
+    dirty: bool
+    subject: str = ""
+
+
+class ProviderRecord(Record):
+    """Where it was tested. `accelerator` is kvm or tcg, with the reason in `notes`."""
+
+    name: str
+    accelerator: str | None = None
+    image: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Phase(Record):
+    """A named stretch of the run (clone, image, boot, build, ready, capture, stop, fetch)."""
+
+    name: str
+    started: datetime
+    seconds: float
+
+
+class CaptureRecord(Record):
+    """What the pcap role left.
+
+    Attributes:
+        file: Path in the bundle, or None when there was nothing to fetch.
+        bytes: Its size.
+        timed_out: True when pcap had not ended at its deadline.
+        deadline: That deadline in seconds after pktgen's start.
+        seconds: Time from pktgen's start to pcap's end or the deadline.
+        written: Bytes that pcap had written when the watch ended, if known.
+    """
+
+    file: str | None
+    bytes: int = 0
+    timed_out: bool = False
+    deadline: float = 0.0
+    seconds: float = 0.0
+    written: int | None = None
+
+
+class Manifest(Record):
+    """Everything that is known about one trial; see the attributes' own classes.
+
+    `roles` and `builds` are keyed by role name. `packets` is N, the number asked for.
+    """
+
+    format: int = 1
+    run: str
+    scenario: str
+    packets: int
+    started: datetime
+    target: TargetRecord
+    provider: ProviderRecord
+    nodes: tuple[NodeRecord, ...]
+    builds: dict[str, Build]
+    roles: dict[str, Run]
+    capture: CaptureRecord
+    phases: tuple[Phase, ...] = ()
+    versions: dict[str, str] = {}
+
+
+class Bundle:
+    """A trial's folder, opened for reading."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @property
+    def capture(self) -> Path | None:
+        """Path of the capture, or None when the trial left none."""
+        file = self.manifest.capture.file
+        return self.path / file if file else None
+
+    def text(self, relative: str, *, limit: int = 1 << 20) -> str:
+        """The last `limit` bytes of a text file in the bundle; empty when it is not there."""
+        file = self.path / relative
+        if not file.is_file():
+            return ""
+        with file.open("rb") as stream:
+            stream.seek(max(0, file.stat().st_size - limit))
+            return stream.read().decode("utf-8", "replace")
+
+
+def write(path: Path, manifest: Manifest) -> Bundle:
+    """Write the manifest into the folder `path`, whole or not at all, and open it."""
+    path.mkdir(parents=True, exist_ok=True)
+    draft = path / (MANIFEST + ".part")
+    draft.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    draft.replace(path / MANIFEST)
+    return Bundle(path, manifest)
+
+
+def load(path: Path) -> Bundle:
+    """Open a trial's folder.
+
+    Raises:
+        UsageError: there is no manifest, or it is not one that this version can read.
+    """
+    file = path / MANIFEST
+    try:
+        return Bundle(path, Manifest.model_validate_json(file.read_bytes()))
+    except OSError as error:
+        raise UsageError(f"{path} is not a bundle: {error.strerror}: {file.name}") from error
+    except ValidationError as error:
+        first: Any = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{file}: {where}: {first['msg']}") from error

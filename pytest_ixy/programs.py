@@ -1,0 +1,119 @@
+"""Programs of this host that pytest-ixy runs: found, run with a deadline, their last words kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pytest_ixy.errors import LabError
+
+PACKAGES = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils",
+    "mmdebstrap": "mmdebstrap",
+    "mke2fs": "e2fsprogs",
+    "newuidmap": "uidmap",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+    "git": "git",
+}
+"""The Debian and Ubuntu package that each program comes in."""
+
+EXTRA_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+def search_path() -> str:
+    """PATH with the folders for system programs, which an ordinary user's PATH may lack."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), *EXTRA_PATH])
+
+
+def find(program: str) -> str:
+    """Full path of a program.
+
+    Raises:
+        LabError: it is not installed; says which package it comes in.
+    """
+    found = shutil.which(program, path=search_path())
+    if found is None:
+        package = PACKAGES.get(program, program)
+        raise LabError(f"{program} is not installed on this machine.", hint=f"sudo apt-get install {package}")
+    return found
+
+
+def bound(command: Sequence[str], death_signal: str = "KILL") -> list[str]:
+    """The command, made to die with the thread that starts it, even when that is killed."""
+    return [find("setpriv"), "--pdeathsig", death_signal, find(command[0]), *command[1:]]
+
+
+def run_logged(  # noqa: PLR0913 - all keywords
+    command: Sequence[str],
+    *,
+    log: Path,
+    timeout: float,
+    doing: str,
+    tell: Callable[[str], None] = lambda _line: None,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Run a program to its end with its output in a file, telling its latest line twice a second.
+
+    Raises:
+        LabError: it failed or did not end within `timeout` seconds; carries its last lines.
+    """
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            bound(command, "TERM"),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PATH": search_path(), **(environment or {})},
+            process_group=0,
+        )
+        try:
+            _watch(process, log, timeout, tell)
+        finally:
+            _end_group(process)
+    if process.returncode != 0:
+        raise LabError(f"{doing} failed: {_ending(process, timeout)}.\n{tail(log)}", hint=f"see all of it in {log}")
+
+
+def _watch(process: subprocess.Popen[bytes], log: Path, timeout: float, tell: Callable[[str], None]) -> None:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        try:
+            process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            tell(tail(log, lines=1)[:100])
+        else:
+            return
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of the program's process group; TERM first, so that it can clean up."""
+    for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, number)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _ending(process: subprocess.Popen[bytes], timeout: float) -> str:
+    code = process.returncode
+    if code is not None and code < 0:
+        return f"ended by {signal.Signals(-code).name} (its deadline is {timeout:.0f} s)"
+    return f"exit status {code}"
+
+
+def tail(log: Path, *, lines: int = 15) -> str:
+    """The last lines of a log, without blank ones."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - 16384))
+        text = stream.read().decode("utf-8", "replace")
+    return "\n".join([line for line in text.replace("\r", "\n").splitlines() if line.strip()][-lines:])

@@ -1,0 +1,58 @@
+"""What a run is doing at this moment, for whoever wants to show it, and how long each phase took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pytest_ixy.bundle import Phase
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to show.
+
+    Attributes:
+        phase: Name of the phase, such as `boot`.
+        detail: What of it happens now, such as `2 of 3`; empty at the start of a phase.
+        elapsed: Seconds since the phase began.
+        over: True for the last step of a phase.
+    """
+
+    phase: str
+    detail: str
+    elapsed: float
+    over: bool = False
+
+
+def silent(_step: Step) -> None:
+    """Show nothing."""
+
+
+class Progress:
+    """Announces phases to `show` and records them; phases do not nest."""
+
+    def __init__(self, show: Callable[[Step], None] = silent) -> None:
+        self._show = show
+        self._name = ""
+        self._began = 0.0
+        self.phases: list[Phase] = []
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Everything inside belongs to the phase `name`; it is recorded even when it fails."""
+        self._name, self._began, started = name, time.monotonic(), datetime.now(UTC)
+        self.tell("")
+        try:
+            yield
+        finally:
+            seconds = time.monotonic() - self._began
+            self.phases.append(Phase(name=name, started=started, seconds=round(seconds, 3)))
+            self._show(Step(name, "", seconds, over=True))
+
+    def tell(self, detail: str) -> None:
+        """Show `detail` as the state of the current phase."""
+        self._show(Step(self._name, detail, time.monotonic() - self._began))

@@ -1,0 +1,168 @@
+"""The process that holds the test networks; run as `python keeper.py TAG`, by `network.py`.
+
+It enters a network namespace of its own (and, for an ordinary user, a user namespace), makes one
+bridge per network and one tap per NIC, hands the taps' file descriptors to its parent and then
+answers requests. The namespace lives as long as the taps are open somewhere and dies with the
+last machine. Requests come over an abstract Unix socket named after TAG, one JSON line each:
+
+    {"do": "counters"}            -> {"tap0": {"sent": 12, "received": 0, "dropped": 0}, …}
+    {"do": "links", "up": false}  -> {}
+
+This file is a program and imports nothing of pytest-ixy, so that it starts quickly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import select
+import socket
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+TUNSETIFF, TUNSETVNETHDRSZ = 0x400454CA, 0x400454D8
+IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
+VNET_HEADER = 12
+
+
+def unshare(flags: int) -> None:
+    """unshare(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(flags) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"unshare: {os.strerror(number)}")
+
+
+def enter_namespace() -> None:
+    """Enter a new network namespace; an ordinary user becomes root in a user namespace first."""
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        unshare(CLONE_NEWNET)
+        return
+    unshare(CLONE_NEWUSER | CLONE_NEWNET)
+    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+    Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="ascii")
+    Path("/proc/self/uid_map").write_text(f"0 {uid} 1", encoding="ascii")
+
+
+def be_silent() -> None:
+    """No IPv6 on anything made from now on: its neighbour discovery would land in captures."""
+    with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6 is as good
+        for scope in ("all", "default"):
+            Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6").write_text("1", encoding="ascii")
+
+
+def open_tap(name: str) -> int:
+    """A tap device with vnet headers; without these QEMU would not offer checksum offload to ixy."""
+    descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+    fcntl.ioctl(descriptor, TUNSETVNETHDRSZ, struct.pack("i", VNET_HEADER))
+    return descriptor
+
+
+def make_bridge(link: Any, name: str) -> int:
+    """A bridge that adds no frame of its own and floods what it does not know."""
+    quiet = {"br_stp_state": 0, "br_mcast_snooping": 0, "br_forward_delay": 0}
+    link.link("add", ifname=name, kind="bridge", **quiet)
+    index: int = link.link_lookup(ifname=name)[0]
+    link.link("set", index=index, state="up", arp=False)
+    return index
+
+
+def make_networks(link: Any, plan: dict[str, list[str]]) -> dict[str, int]:
+    """Bridges and taps as planned (bridge -> taps); the taps' file descriptors by name."""
+    descriptors = {}
+    for bridge, taps in plan.items():
+        master = make_bridge(link, bridge)
+        for tap in taps:
+            descriptors[tap] = open_tap(tap)
+            index = link.link_lookup(ifname=tap)[0]
+            link.link("set", index=index, master=master, state="up", arp=False)
+    return descriptors
+
+
+def counters(link: Any) -> dict[str, dict[str, int]]:
+    """Frames that came out of each node, went into it, and were lost on the way in, by tap."""
+    found = {}
+    for message in link.get_links():
+        name, stats = message.get_attr("IFLA_IFNAME"), message.get_attr("IFLA_STATS64")
+        if name.startswith("tap"):
+            found[name] = {
+                "sent": stats["rx_packets"],
+                "received": stats["tx_packets"],
+                "dropped": stats["tx_dropped"],
+            }
+    return found
+
+
+def set_links(link: Any, taps: list[str], *, up: bool) -> dict[str, int]:
+    """Take all taps down or up; down also throws away what is queued in them."""
+    for tap in taps:
+        link.link("set", index=link.link_lookup(ifname=tap)[0], state="up" if up else "down")
+    return {}
+
+
+def answer(link: Any, taps: list[str], request: dict[str, Any]) -> object:
+    """Do what a request says."""
+    if request["do"] == "counters":
+        return counters(link)
+    return set_links(link, taps, up=request["up"])
+
+
+def serve(listener: socket.socket, parent: socket.socket, link: Any, taps: list[str]) -> None:
+    """Answer requests of the same user until the parent closes its end."""
+    while True:
+        ready, _, _ = select.select([listener, parent], [], [])
+        if parent in ready and not parent.recv(1):
+            return
+        if listener in ready:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError, ValueError, KeyError):
+                connection.settimeout(5)
+                serve_one(connection, link, taps)
+
+
+def serve_one(connection: socket.socket, link: Any, taps: list[str]) -> None:
+    """Answer one request, if it comes from the user who owns the networks or from root."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    if struct.unpack("3i", credentials)[1] not in {0, os.getuid(), OWNER}:
+        return
+    request = json.loads(connection.makefile("rb").readline())
+    connection.sendall(json.dumps(answer(link, taps, request)).encode() + b"\n")
+
+
+OWNER = os.getuid()
+
+
+def main() -> None:
+    """Take the plan from standard input's socket, make it, hand over the taps, serve."""
+    parent = socket.socket(fileno=0)
+    plan = json.loads(parent.recv(65536))
+    try:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("\0" + sys.argv[1])  # before the namespace: abstract names belong to one
+        listener.listen(8)
+        enter_namespace()
+        be_silent()
+        from pyroute2 import IPRoute
+
+        link = IPRoute()
+        descriptors = make_networks(link, plan)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must be told
+        parent.sendall(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        return
+    names = list(descriptors)
+    socket.send_fds(parent, [json.dumps({"taps": names}).encode()], [descriptors[name] for name in names])
+    for descriptor in descriptors.values():
+        os.close(descriptor)
+    serve(listener, parent, link, names)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,12 +1,12 @@
 """The folder that a trial leaves: the seam between the lab and the judgement.
 
-    BUNDLE/
-      manifest.json          `Manifest`, everything that is known about the trial
-      capture.pcap           what the pcap role wrote
-      target.diff            how the work tree differed from the commit (dirty targets only)
-      build/ROLE.log         output of the build commands on that role's node
-      roles/ROLE.log         output of the role while it ran
-      consoles/NODE.log      serial console of the node
+BUNDLE/
+  manifest.json          `Manifest`, everything that is known about the trial
+  capture.pcap           what the pcap role wrote
+  target.diff            how the work tree differed from the commit (dirty targets only)
+  build/ROLE.log         output of the build commands on that role's node
+  roles/ROLE.log         output of the role while it ran
+  consoles/NODE.log      serial console of the node
 """
 
 from __future__ import annotations

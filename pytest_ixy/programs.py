@@ -78,7 +78,9 @@ def run_logged(  # noqa: PLR0913 - all keywords
         finally:
             _end_group(process)
     if process.returncode != 0:
-        raise LabError(f"{doing} failed: {_ending(process, timeout)}.\n{tail(log)}", hint=f"see all of it in {log}")
+        raise LabError(
+            f"{doing} failed: {_ending(process, timeout)}.\n{tail(log)}", hint=f"see all of it in {log}"
+        )
 
 
 def _watch(process: subprocess.Popen[bytes], log: Path, timeout: float, tell: Callable[[str], None]) -> None:

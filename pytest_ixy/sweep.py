@@ -26,7 +26,9 @@ class Swept:
 
 def processes(tag: str) -> list[int]:
     """Ids of the processes that carry `tag` as one of their arguments."""
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _carries(entry, tag)]
+    return [
+        int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _carries(entry, tag)
+    ]
 
 
 def _carries(process: Path, tag: str) -> bool:

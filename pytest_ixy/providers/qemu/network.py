@@ -26,7 +26,9 @@ def tap_name(node: Node, nic: Nic) -> str:
 def plan(topology: Topology) -> dict[str, list[str]]:
     """Which taps each bridge joins; Linux allows names of 15 characters."""
     return {
-        f"net{number}": [tap_name(node, nic) for node in topology.nodes for nic in node.nics if nic.network == network]
+        f"net{number}": [
+            tap_name(node, nic) for node in topology.nodes for nic in node.nics if nic.network == network
+        ]
         for number, network in enumerate(topology.networks)
     }
 

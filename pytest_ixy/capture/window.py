@@ -1,0 +1,62 @@
+"""A bounded stretch of a file, moved forward over it."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import os
+
+import numpy as np
+
+from pytest_ixy.capture.block import MARGIN
+
+SIZE = 1 << 20
+"""Bytes held at a time; every record and block that is looked into has to fit."""
+
+
+class Window:
+    """The bytes `origin + position` to `origin + end` of a file stand in `data[position:end]`.
+
+    The memory is an anonymous mapping because its alignment is good for the vector units: with a
+    badly aligned buffer the same pass took four times as long.
+    """
+
+    def __init__(self, file: io.FileIO) -> None:
+        self.memory = mmap.mmap(-1, SIZE + MARGIN)
+        self.data = np.frombuffer(self.memory, dtype=np.uint8)
+        self.origin = self.position = self.end = 0
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+
+    @property
+    def left(self) -> int:
+        """Bytes that were read and not yet consumed."""
+        return self.end - self.position
+
+    @property
+    def byte(self) -> int:
+        """Offset in the file of the first byte that was not yet consumed."""
+        return self.origin + self.position
+
+    def refill(self) -> bool:
+        """Keep what is left, read on behind it; False when the file has no more."""
+        left = self.left
+        self.memory.move(0, self.position, left)
+        self.origin += self.position
+        self.position, self.end = 0, left
+        with memoryview(self.memory) as view:
+            while self.end < SIZE and (got := self._file.readinto(view[self.end : SIZE])):
+                self.end += got
+        return self.end > left
+
+    def skip(self, count: int) -> bool:
+        """Consume `count` bytes, read or not; False when the file ends before."""
+        if count <= self.left:
+            self.position += count
+            return True
+        target = self.byte + count
+        if target > self._size:
+            return False
+        self.origin = self._file.seek(target)
+        self.position = self.end = 0
+        return True

@@ -1,0 +1,62 @@
+/* pktgen PCI: send numbered packets as fast as the device takes them, until a signal comes. */
+#include <stdio.h>
+
+#include "app.h"
+#include "options.h"
+#include "packet.h"
+
+static const struct program program = {
+    .role = PKTGEN,
+    .purpose = "Send numbered packets on a virtio-net device until SIGINT.",
+    .arguments = "PCI",
+    .least = 1,
+    .most = 1,
+};
+
+static size_t make_batch(struct pool *pool, struct buffer **frames, size_t count,
+                         uint32_t *sequence)
+{
+    size_t made = 0;
+
+    for (; made < count && (frames[made] = pool_get(pool)); made++) {
+        packet_write(frames[made]->data, (*sequence)++);
+        frames[made]->bytes = PACKET_BYTES;
+    }
+    return made;
+}
+
+static void generate(struct net *net, struct pool *pool, struct mischief *mischief)
+{
+    struct buffer *frames[APP_BATCH], *out[MISCHIEF_ROOM(APP_BATCH)];
+    struct meter meter = {.verb = "sent"};
+    uint32_t sequence = 0;
+
+    while (app_running) {
+        size_t made = make_batch(pool, frames, mischief_limit(mischief, APP_BATCH), &sequence);
+        size_t count = mischief_apply(mischief, pool, frames, made, out);
+        size_t sent = app_send(net, out, count);
+        meter_add(&meter, sent);
+        mischief_strike(mischief);
+        if (sent == 0)
+            app_idle();
+    }
+    meter_finish(&meter);
+}
+
+int main(int argc, char **argv)
+{
+    struct mischief mischief = {0};
+    struct pool pool;
+    struct net net;
+    char **arguments = options_parse(argc, argv, &program, &mischief);
+
+    app_init(mischief.ignore_signals);
+    net_open(&net, arguments[0]);
+    pool_init(&pool, NET_BUFFERS + MISCHIEF_ROOM(APP_BATCH));
+    net_start(&net, &pool);
+    printf("ready: sending on %s (%s virtio)\n", net.virtio.pci.address,
+           net.virtio.transport->name);
+    generate(&net, &pool, &mischief);
+    net_close(&net);
+    return app_status;
+}

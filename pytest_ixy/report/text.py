@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import re
 import shlex
-from pathlib import PurePath
 
 # Terminal escapes: CSI (colours, cursor), strings such as OSC (titles, links), and short ones.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
@@ -25,11 +24,15 @@ def _picture(match: re.Match[str]) -> str:
     code = ord(match.group())
     if code < _C0:
         return chr(0x2400 + code)
-    return "\u2421" if code == _DEL else f"\N{LEFT ANGLE BRACKET}U+{code:04X}\N{RIGHT ANGLE BRACKET}"
+    return (
+        "\u2421"
+        if code == _DEL
+        else f"\N{MATHEMATICAL LEFT ANGLE BRACKET}U+{code:04X}\N{MATHEMATICAL RIGHT ANGLE BRACKET}"
+    )
 
 
 def clean(text: object) -> str:
-    """The text without terminal escapes, its control characters made visible; lines end in `\\n`."""
+    """The text without terminal escapes, its control characters made visible."""
     plain = _ANSI.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n")
     return _CONTROL.sub(_picture, plain)
 
@@ -90,12 +93,3 @@ def size(count: int) -> str:
     if count < 1 << 10:
         return f"{count} B"
     return f"{count / (1 << 10):.1f} KiB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MiB"
-
-
-def inside(folder: PurePath, relative: str) -> bool:
-    """True when the path that a manifest names stays in its folder."""
-    path = PurePath(relative)
-    return bool(relative) and "\0" not in relative and not path.is_absolute() and ".." not in path.parts
-
-
-__all__ = [name for name in dir() if not name.startswith("_")]

@@ -1,0 +1,24 @@
+"""The command line that runs the same question again, ready to paste into a shell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ixy.report.text import shell, without_password
+
+if TYPE_CHECKING:
+    from pytest_ixy.bundle import Manifest
+
+DEFAULT_PROVIDER = "qemu"
+
+
+def rerun(manifest: Manifest) -> str:
+    """The pytest command for this target at this commit; a changed work tree is taken as it stands now."""
+    target = manifest.target
+    words = [f"--ixy-repo={without_password(target.source)}"]
+    if not target.dirty:
+        words.append(f"--ixy-ref={target.commit}")
+    words.append(f"--ixy-packets={manifest.packets}")
+    if manifest.provider.name != DEFAULT_PROVIDER:
+        words.append(f"--ixy-provider={manifest.provider.name}")
+    return " ".join(["pytest", *map(shell, words)])

@@ -1,0 +1,80 @@
+"""JUnit: what was tested, where, and how much came through, as properties of the test suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ixy.report.text import line, without_password
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from pytest_ixy.report.subjects import Subject, Trial
+
+
+def add_property(config: pytest.Config, name: str, value: str) -> None:
+    """Add a property to the test suite's XML; nothing where no XML is written.
+
+    The fixture that pytest has for this is lost in xdist's workers, and the writer can be reached by
+    a private key alone: this is the one place that knows it.
+    """
+    from _pytest.junitxml import xml_key
+
+    log = config.stash.get(xml_key, None)
+    if log is not None:
+        log.add_global_property(name, value)
+
+
+def wanted(config: pytest.Config) -> bool:
+    """True when this process writes JUnit XML."""
+    return bool(config.getoption("xmlpath", None)) and not hasattr(config, "workerinput")
+
+
+def add_properties(config: pytest.Config, subjects: list[tuple[Subject, list[Trial]]]) -> None:
+    """Properties `ixy.…` of the first trial, `ixy.2.…` of the second, and so on."""
+    index = 0
+    for subject, trials in subjects:
+        places: list[Trial | None] = [*trials] or [None]
+        for trial in places:
+            index += 1
+            prefix = "ixy" if index == 1 else f"ixy.{index}"
+            for name, value in _properties(subject, trial):
+                add_property(config, f"{prefix}.{name}", line(value, 1000))
+
+
+def _properties(subject: Subject, trial: Trial | None) -> Iterator[tuple[str, object]]:
+    yield "target", subject.label
+    yield "verdict", subject.verdict
+    if trial is None:
+        return
+    yield "bundle", trial.path
+    if trial.bundle is None:
+        yield "problem", trial.problem
+        return
+    manifest = trial.bundle.manifest
+    yield "commit", manifest.target.commit
+    yield "source", without_password(manifest.target.source)
+    yield "scenario", manifest.scenario
+    yield "provider", manifest.provider.name
+    yield "accelerator", manifest.provider.accelerator or "unknown"
+    yield "packets", manifest.packets
+    yield from _traffic(trial)
+    for phase in manifest.phases:
+        yield f"seconds.{line(phase.name, 60)}", f"{phase.seconds:.3f}"
+
+
+def _traffic(trial: Trial) -> Iterator[tuple[str, object]]:
+    traffic = trial.traffic
+    if traffic is None:
+        yield "problem", trial.no_traffic
+        return
+    if traffic.flaw:
+        yield "problem", traffic.flaw
+    yield "captured", traffic.packets
+    yield "unique", traffic.unique
+    if traffic.loss is not None:
+        yield "loss", f"{traffic.loss:.6f}"
+    if traffic.rate is not None:
+        yield "rate", f"{traffic.rate:.1f}"

@@ -1,0 +1,46 @@
+"""How a role fared, in one word and a few: for the colours of the pictures, not for the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_ixy.bundle import Build, Manifest
+from pytest_ixy.report.text import duration, line
+from pytest_ixy.rules import judge_run
+from pytest_ixy.topology import FWD, PCAP, PKTGEN
+
+FLOW = (PKTGEN, FWD, PCAP)
+"""The order in which packets pass the roles."""
+
+
+@dataclass(frozen=True)
+class State:
+    """`kind` picks the colour, `words` say what happened."""
+
+    kind: Literal["good", "bad", "unknown"]
+    words: str
+
+
+def in_flow_order(names: list[str]) -> list[str]:
+    """Names in the order in which packets pass them; those of other scenarios follow as they came."""
+    return [name for name in FLOW if name in names] + [name for name in names if name not in FLOW]
+
+
+def state(manifest: Manifest, role: str) -> State:
+    """How the role built and ran."""
+    build, run = manifest.builds.get(role), manifest.roles.get(role)
+    if build is not None and not build.ok:
+        return State("bad", _build_failure(build))
+    if run is None:
+        return State("unknown", "did not run")
+    if role == PCAP and manifest.capture.timed_out:
+        return State("bad", f"not done after {duration(manifest.capture.deadline)}")
+    found = judge_run(role, run)
+    return State("bad" if found.failed else "good", line(found.title.removeprefix(f"{role} ")))
+
+
+def _build_failure(build: Build) -> str:
+    step = next(step for step in build.steps if not step.exit.ok or step.timed_out)
+    how = "timed out" if step.timed_out else f"exit {step.exit.status}"
+    return f"build failed: {line(step.command, 40)}: {how}"

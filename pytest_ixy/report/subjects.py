@@ -1,0 +1,162 @@
+"""What the tests said, gathered per target: plain data that every report is made from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_ixy.errors import IxyError
+from pytest_ixy.report.text import line
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_ixy.bundle import Bundle
+    from pytest_ixy.report.traffic import Traffic
+
+CAUSE = 4000
+"""At most so many characters of a failure's text are kept; pytest's own reports have it whole."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One test on a target.
+
+    Attributes:
+        name: The rule, or the test's short name where it judged no rule.
+        outcome: passed, failed, reported, skipped, error, xfailed or xpassed.
+        title: The finding's title, or the first line of the cause.
+        numbers: The finding's numbers.
+        cause: Why it failed, errored or was skipped; empty when it did not.
+        bundle: The bundle it judged, if any.
+        finding: The finding as the rule gave it, if any.
+    """
+
+    name: str
+    outcome: str
+    title: str
+    numbers: Mapping[str, Any]
+    cause: str
+    bundle: str | None
+    finding: Mapping[str, Any] | None
+
+
+@dataclass
+class Subject:
+    """A target, what its tests said, and the folders its trials left."""
+
+    label: str
+    rows: dict[str, Row] = field(default_factory=dict)
+    bundles: list[str] = field(default_factory=list)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many tests had each outcome."""
+        return Counter(row.outcome for row in self.rows.values())
+
+    @property
+    def verdict(self) -> str:
+        """failed, error (the lab could not tell), passed, or skipped when nothing was judged."""
+        counts = self.counts
+        if counts["failed"] or counts["xpassed"]:
+            return "failed"
+        if counts["error"]:
+            return "error"
+        return "passed" if counts["passed"] or counts["reported"] else "skipped"
+
+    @property
+    def tally(self) -> str:
+        """The counts in words: `6 passed, 1 failed`."""
+        return ", ".join(f"{count} {outcome}" for outcome, count in self.counts.most_common())
+
+    def findings(self, bundle: str) -> list[Mapping[str, Any]]:
+        """All findings on one bundle, in the order of the tests."""
+        return [row.finding for row in self.rows.values() if row.finding and row.bundle == bundle]
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Take in one phase of a test: its call, or a setup or teardown that did not pass."""
+        bundle = getattr(report, "ixy_bundle", None)
+        if bundle and bundle not in self.bundles:
+            self.bundles.append(bundle)
+        if report.when == "call" or not report.passed:
+            suffix = "::teardown" if report.when == "teardown" else ""
+            self.rows[report.nodeid + suffix] = _row(report, bundle)
+
+
+def _row(report: pytest.TestReport, bundle: str | None) -> Row:
+    finding: Mapping[str, Any] | None = getattr(report, "ixy_finding", None)
+    outcome, cause = _outcome(report), _cause(report)
+    if finding is None:
+        name = line(report.nodeid.rpartition("::")[2], 120)
+        return Row(name, outcome, line(cause.partition("\n")[0]), {}, cause, bundle, None)
+    if outcome in {"passed", "failed"}:
+        outcome = str(finding.get("outcome", outcome))
+    numbers = finding.get("numbers")
+    return Row(
+        name=line(finding.get("rule", ""), 80),
+        outcome=outcome,
+        title=line(finding.get("title", "")),
+        numbers=numbers if isinstance(numbers, Mapping) else {},
+        cause=str(finding.get("message") or cause)[:CAUSE],
+        bundle=bundle,
+        finding=finding,
+    )
+
+
+def _outcome(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return "xfailed" if report.skipped else "xpassed"
+    return "error" if report.failed and report.when != "call" else report.outcome
+
+
+def _cause(report: pytest.TestReport) -> str:
+    """The message of what went wrong, without the traceback that led to it."""
+    if report.passed or report.longrepr is None:
+        return ""
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")[:CAUSE]
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message if crash else report.longreprtext).strip()[:CAUSE]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial's folder as far as it can be read.
+
+    Attributes:
+        path: The folder.
+        bundle: It opened, or None with the reason in `problem`.
+        traffic: Its capture measured, or None with the reason in `no_traffic`.
+    """
+
+    path: Path
+    bundle: Bundle | None = None
+    problem: str = ""
+    traffic: Traffic | None = None
+    no_traffic: str = ""
+
+
+def open_trial(path: Path) -> Trial:
+    """Read a trial's folder; a missing or damaged one is a `Trial` that says so, never an error."""
+    from pytest_ixy.bundle import load
+
+    try:
+        bundle = load(path)
+    except Exception as error:  # noqa: BLE001 - whatever a damaged folder raises, the report goes on
+        return Trial(path, problem=why(error))
+    if bundle.capture is None:
+        return Trial(path, bundle, no_traffic="the trial left no capture")
+    from pytest_ixy.report.traffic import measure
+
+    try:
+        return Trial(path, bundle, traffic=measure(bundle))
+    except Exception as error:  # noqa: BLE001 - likewise for a damaged capture
+        return Trial(path, bundle, no_traffic=why(error))
+
+
+def why(error: Exception) -> str:
+    """An error in words; errors that are not for users are named by their class."""
+    return str(error) if isinstance(error, IxyError) else f"{type(error).__name__}: {error}"

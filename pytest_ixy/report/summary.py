@@ -1,0 +1,76 @@
+"""The job summary of GitHub Actions: Markdown, appended to the file that the runner names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ixy.report.command import rerun
+from pytest_ixy.report.text import duration, markdown, number
+
+if TYPE_CHECKING:
+    from pytest_ixy.report.subjects import Row, Subject, Trial
+
+VARIABLE = "GITHUB_STEP_SUMMARY"
+ROWS = 200
+SIGN = {
+    "passed": "\N{WHITE HEAVY CHECK MARK}",
+    "failed": "\N{CROSS MARK}",
+    "error": "\N{COLLISION SYMBOL}",
+    "reported": "\N{INFORMATION SOURCE}",
+    "xpassed": "\N{CROSS MARK}",
+}
+OTHER = "\N{WHITE CIRCLE}"
+
+
+def wanted() -> bool:
+    """True when the runner asks for a summary."""
+    return bool(os.environ.get(VARIABLE))
+
+
+def append(subjects: list[tuple[Subject, list[Trial]]]) -> None:
+    """Append all targets' sections to the summary; OSError when it cannot be written."""
+    whole = "".join(section(subject, trials) for subject, trials in subjects)
+    with Path(os.environ[VARIABLE]).open("a", encoding="utf-8") as stream:
+        stream.write(whole)
+
+
+def section(subject: Subject, trials: list[Trial]) -> str:
+    """One target: its verdict, its trials, what each test said."""
+    sign = SIGN.get(subject.verdict, OTHER)
+    parts = [f"## {sign} {markdown(subject.label)}: {subject.verdict}", subject.tally]
+    parts += [_trial(trial) for trial in trials]
+    rows = list(subject.rows.values())
+    parts.append("\n".join(["| | rule or test | finding |", "|---|---|---|", *map(_row, rows[:ROWS])]))
+    if len(rows) > ROWS:
+        parts.append(f"{len(rows) - ROWS} more are in the report.")
+    return "\n\n".join(parts) + "\n\n"
+
+
+def _row(row: Row) -> str:
+    return f"| {SIGN.get(row.outcome, OTHER)} {row.outcome} | {markdown(row.name)} | {markdown(row.title)} |"
+
+
+def _trial(trial: Trial) -> str:
+    if trial.bundle is None:
+        return f"The bundle cannot be shown: {markdown(trial.problem)}"
+    manifest = trial.bundle.manifest
+    where = f"{manifest.provider.name}, {manifest.provider.accelerator or 'accelerator unknown'}"
+    facts = [
+        f"commit <code>{markdown(manifest.target.commit)}</code> {markdown(manifest.target.subject, 100)}",
+        f"{markdown(where)}; {number(manifest.packets)} packets asked for; {_traffic(trial)}",
+        "phases: " + ", ".join(f"{markdown(p.name, 40)} {duration(p.seconds)}" for p in manifest.phases),
+        f"run it again: <code>{markdown(rerun(manifest), 1000)}</code>",
+    ]
+    return "\n".join(f"- {fact}" for fact in facts)
+
+
+def _traffic(trial: Trial) -> str:
+    traffic = trial.traffic
+    if traffic is None:
+        return f"no capture to measure ({markdown(trial.no_traffic)})"
+    loss = "" if traffic.loss is None else f", {traffic.loss:.2%} lost"
+    rate = "" if traffic.rate is None else f", {number(round(traffic.rate))} packets/s"
+    flaw = f" ({markdown(traffic.flaw)})" if traffic.flaw else ""
+    return f"{number(traffic.packets)} captured{loss}{rate}{flaw}"

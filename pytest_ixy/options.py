@@ -1,0 +1,131 @@
+"""Every option, once: the command line, ini keys and `IXY_…` variables are made from this table.
+
+Imported by every pytest run in the environment, so nothing but the standard library is used here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+GROUP = "ixy: network drivers in real machines"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing that a user can set.
+
+    Attributes:
+        name: Its name in `Settings`; the other names follow from it.
+        type: str, int, bool or Path. Relative paths start at the folder of whoever gave them.
+        default: What counts when nobody gives it; None when there is nothing to assume.
+        help: What it does, for `pytest --help`.
+        metavar: What stands for the value in the help; empty for a switch.
+        choices: The values that are allowed; empty when any is.
+        minimum, maximum: Bounds of a number, both included.
+    """
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: int = 0
+    maximum: int = 2**31 - 1
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line, such as `--ixy-repo`."""
+        return "--ixy-" + self.name.replace("_", "-")
+
+    @property
+    def key(self) -> str:
+        """Its name in pytest's ini files, and its attribute in pytest's parsed options."""
+        return "ixy_" + self.name
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment, such as `IXY_REPO`."""
+        return "IXY_" + self.name.upper()
+
+
+OPTIONS = (
+    Option(
+        "repo",
+        str,
+        None,
+        "repository to test: a URL, OWNER/NAME on GitHub, or a folder. A folder without --ixy-ref is "
+        "taken as it stands, with what is not committed yet. Without this option pytest-ixy does nothing",
+        "URL|OWNER/NAME|FOLDER",
+    ),
+    Option(
+        "ref",
+        str,
+        None,
+        "branch, tag or commit (full or short SHA) to test; default: the repository's default branch",
+        "REF",
+    ),
+    Option("config", Path, None, "read this config.toml (ixy-ci's works unchanged)", "FILE"),
+    Option("provider", str, "qemu", "who makes the machines: qemu", "NAME", choices=("qemu",)),
+    Option("scenario", str, "forward", "what to run: forward (pktgen -> fwd -> pcap)", "NAME"),
+    Option("packets", int, 100_000, "how many packets pcap captures (100000)", "N", minimum=1),
+    Option(
+        "artifacts",
+        Path,
+        "ixy-artifacts",
+        "folder for captures, logs and manifests of all trials (ixy-artifacts)",
+        "FOLDER",
+    ),
+    Option("offline", bool, False, "cut the machines off the internet"),
+    Option(
+        "image",
+        Path,
+        None,
+        "boot this cloud image (qcow2 with cloud-init) instead of the one that pytest-ixy builds",
+        "FILE",
+    ),
+    Option(
+        "accel",
+        str,
+        "auto",
+        "how virtual machines run: kvm (hardware), tcg (emulated, works everywhere) or auto (kvm where "
+        "it is shown to work, else tcg)",
+        "NAME",
+        choices=("auto", "kvm", "tcg"),
+    ),
+    Option("memory", int, 2048, "memory of each virtual machine in MiB (2048)", "MIB", minimum=256),
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Tell pytest of every option: a flag and an ini key each.
+
+    Values stay the strings that the user gave; `settings.resolve` checks them all in one way.
+    """
+    group = parser.getgroup("ixy", GROUP)
+    for option in OPTIONS:
+        text = f"{option.help}. Also {option.variable}".replace("%", "%%")
+        if option.type is bool:
+            group.addoption(option.flag, action="store_true", default=None, dest=option.key, help=text)
+        else:
+            group.addoption(option.flag, metavar=option.metavar, default=None, dest=option.key, help=text)
+        parser.addini(option.key, f"see {option.flag}", type=_ini_type(option), default=None)
+
+
+def _ini_type(option: Option) -> Any:
+    return {bool: "bool", int: "int"}.get(option.type, "string")
+
+
+def command_line(config: pytest.Config) -> dict[str, Any]:
+    """What the user gave on the command line, by option name; None where nothing."""
+    return {option.name: config.getoption(option.key, None) for option in OPTIONS}
+
+
+def ini(config: pytest.Config) -> dict[str, Any]:
+    """What pytest's ini file gives, by option name; None where nothing."""
+    return {option.name: config.getini(option.key) for option in OPTIONS}

@@ -1,0 +1,151 @@
+"""TOML files into pydantic models, with errors that name the file, the line and the nearest key."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import tomli
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pytest_ixy import tomlkeys
+from pytest_ixy.errors import UsageError
+
+LIMIT = 64 * 1024
+_SHOWN = 5
+_KINDS = {
+    dict: "a table",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number with a fraction",
+}
+
+
+class Table(BaseModel):
+    """Base of every table: frozen, no key but the known ones, no guessing of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class TomlFile:
+    """A TOML file that has been read: its name for messages, its text and its data."""
+
+    name: str
+    text: str
+    data: dict[str, Any]
+
+    def line(self, path: tomlkeys.Path) -> int | None:
+        """The line of that key, or of the nearest one around it; None for the whole file."""
+        lines = tomlkeys.key_lines(self.text)
+        while path and path not in lines:
+            path = path[:-1]
+        return lines.get(path)
+
+    def where(self, path: tomlkeys.Path) -> str:
+        """The place of that key, such as `config.toml:7`."""
+        line = self.line(path)
+        return f"{self.name}:{line}" if line else self.name
+
+    def check(self, model: type[_Model]) -> _Model:
+        """The file's data as `model`.
+
+        Raises:
+            UsageError: unknown or missing keys, or values of a wrong kind; one line for each.
+        """
+        try:
+            return model.model_validate(self.data)
+        except ValidationError as error:
+            raise UsageError(self._explain(model, error)) from None
+
+    def _explain(self, model: type[BaseModel], error: ValidationError) -> str:
+        found = [(self.line(fault["loc"]) or 0, fault) for fault in error.errors(include_url=False)]
+        found.sort(key=lambda item: item[0])
+        lines = [f"{self.where(fault['loc'])}: {_describe(model, fault)}" for _, fault in found]
+        more = [f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        return "\n".join(lines[:_SHOWN] + more)
+
+
+def read(path: Path) -> TomlFile:
+    """Read a TOML file of at most 64 KiB.
+
+    Raises:
+        UsageError: it cannot be read, is too long, or is not TOML.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LIMIT + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    return parse(content, str(path))
+
+
+def parse(content: bytes, name: str) -> TomlFile:
+    """Parse TOML; `name` stands for the file in messages.
+
+    Raises:
+        UsageError: it is too long or not TOML, with line and column.
+    """
+    if len(content) > LIMIT:
+        raise UsageError(f"{name}: longer than {LIMIT:,} bytes")
+    try:
+        text = content.decode("utf-8-sig")
+        return TomlFile(name, text, tomli.loads(text))
+    except tomli.TOMLDecodeError as error:
+        line = min(error.lineno, text.count("\n") + 1)
+        raise UsageError(f"{name}:{line}: not TOML: {error.msg} (column {error.colno})") from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{name}:{line}: not UTF-8") from None
+    except (ValueError, RecursionError) as error:  # a number too long, nesting too deep
+        raise UsageError(f"{name}: not TOML: {error}") from None
+
+
+def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
+    """`; did you mean …?` for a word close to a known one, else the known ones."""
+    close = difflib.get_close_matches(word[:100], known, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(known)}" if known else ""
+
+
+def _describe(model: type[BaseModel], fault: Any) -> str:
+    """One of pydantic's errors in the words of the file."""
+    *tables, key = [part for part in fault["loc"] if part != "[key]"] or [""]
+    inside = f" in [{'.'.join(str(part) for part in tables)}]" if tables else ""
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {_short(key)}{inside}" + nearest(str(key), _keys(model, tables))
+    if fault["type"] == "missing":
+        return f"{key!r} is missing{inside}"
+    # The value itself is not shown: it may be a secret.
+    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    kind = f", not {_kind(fault['input'])}" if fault["type"].endswith("_type") else ""
+    return f"{_short(key)}{inside} {message}{kind}" if key != "" else message
+
+
+def _short(key: str | int) -> str:
+    text = repr(key)
+    return text if len(text) <= 80 else text[:77] + "…'"  # noqa: PLR2004 (a line of a terminal)
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "a date or time")
+
+
+def _keys(model: type[BaseModel], tables: list[str | int]) -> list[str]:
+    """The keys that are known in a table, found by walking from the outermost model."""
+    for part in tables:
+        field = model.model_fields.get(str(part))
+        classes = [field.annotation, *get_args(field.annotation)] if field else []
+        inner = [each for each in classes if isinstance(each, type) and issubclass(each, BaseModel)]
+        if not inner:
+            return []
+        model = inner[0]
+    return list(model.model_fields)

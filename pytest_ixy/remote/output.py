@@ -1,0 +1,72 @@
+"""Where a process's output goes: a log file as it comes, and its tail in memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+TAIL = 64 * 1024
+"""Bytes kept in memory."""
+LIMIT = 256 * 1024 * 1024
+"""Bytes of one process that go to its log; what comes after is dropped, and the log says so."""
+
+
+class Output:
+    """Collects output; `feed` may be called by one thread while others read.
+
+    Args:
+        log: File to append to, or None to keep the tail only.
+
+    Raises:
+        OSError: the log cannot be opened. Later failures are kept in `error`.
+    """
+
+    def __init__(self, log: Path | None) -> None:
+        self.log = log
+        self.error: OSError | None = None
+        self.last = time.monotonic()
+        self._tail = bytearray()
+        self._size = 0
+        self._lock = threading.Lock()
+        self._file: BinaryIO | None = None
+        if log:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._file = log.open("ab", buffering=0)
+
+    @property
+    def tail(self) -> str:
+        """The last 64 KiB as text; bytes that are no UTF-8 are replaced."""
+        with self._lock:
+            return self._tail.decode("utf-8", "replace")
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece of output."""
+        self.last = time.monotonic()
+        with self._lock:
+            self._tail += data
+            del self._tail[:-TAIL]
+        self._size += len(data)
+        if self._file and self._size > LIMIT:
+            data = b"\n[the log ends here: the process wrote more than is kept]\n"
+        self._write(data)
+        if self._size > LIMIT:
+            self.close()
+
+    def close(self) -> None:
+        """Close the log; the tail stays."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    def _write(self, data: bytes) -> None:
+        try:
+            if self._file:
+                self._file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            self.close()

@@ -1,0 +1,128 @@
+"""What the rules judge: a bundle, and what one pass over its capture shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_ixy.rules.words import decoded, hexdump
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pytest_ixy.bundle import Bundle, Manifest, NodeRecord
+    from pytest_ixy.rules.observed import Observed
+
+
+@dataclass(frozen=True)
+class Packet:
+    """One frame of the capture, for showing.
+
+    Attributes:
+        frame: 1-based number.
+        seconds: Time since the first frame.
+        data: The captured bytes.
+    """
+
+    frame: int
+    seconds: float
+    data: bytes
+
+    def shown(self, marked: Collection[int] = ()) -> list[str]:
+        """The frame decoded, and its bytes with those of interest marked."""
+        head = f"frame {self.frame:,}, {self.seconds:.6f} s after the first, {len(self.data):,} bytes:"
+        return [head, *(f"  {line}" for line in [*decoded(self.data), *hexdump(self.data, marked)])]
+
+
+class Evidence:
+    """A bundle and, once somebody asks for it, what its capture shows."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+
+    @property
+    def manifest(self) -> Manifest:
+        """What is known about the trial."""
+        return self.bundle.manifest
+
+    @cached_property
+    def observed(self) -> Observed:
+        """What one pass over the capture shows; the pass is made once."""
+        from pytest_ixy.rules.observed import observe
+
+        return observe(self.bundle.capture)
+
+    @property
+    def unreadable(self) -> str:
+        """Why not a single frame could be looked for in the capture; empty when it could."""
+        from pytest_ixy.capture import Flaw
+
+        flaw = self.observed.flaw
+        if self.observed.frames or flaw is None or flaw.kind is Flaw.EMPTY:
+            return ""
+        return str(flaw)
+
+    @property
+    def nothing(self) -> str:
+        """Why there is no frame to judge; empty when there is one."""
+        return self.unreadable or ("" if self.observed.frames else "nothing was captured")
+
+    @property
+    def caveats(self) -> list[str]:
+        """Lines for messages of rules that judged a part of a capture only."""
+        flaw = self.observed.flaw
+        return [f"note: only what was readable is judged; {flaw}"] if flaw else []
+
+    @property
+    def counters(self) -> list[str]:
+        """Lines that tell what the networks saw, as far as that is known; in order of the traffic."""
+        order = {"pktgen": 0, "fwd": 1, "pcap": 2}
+        nodes = sorted(self.manifest.nodes, key=lambda node: order.get(node.name, len(order)))
+        lines = [line for node in nodes for line in _nic_lines(node)]
+        return ["seen from the networks:", *lines] if lines else []
+
+    def packets(self, numbers: Iterable[int]) -> tuple[Packet, ...]:
+        """Frames by their 1-based numbers, in that order, read in a second pass; few, please."""
+        from pytest_ixy.capture import CaptureFlaw, blocks
+
+        wanted, found, begin = set(numbers := tuple(numbers)), dict[int, Packet](), None
+        path = self.bundle.capture
+        try:
+            for block in blocks(path) if path and wanted else ():
+                begin = int(block.time[0]) if begin is None else begin
+                for number in [one for one in wanted if block.first <= one < block.first + block.count]:
+                    row = number - block.first
+                    found[number] = Packet(number, (int(block.time[row]) - begin) / 1e9, block.frame(row))
+                if len(found) == len(wanted):
+                    break
+        except CaptureFlaw:
+            pass  # the first pass has told
+        return tuple(found[number] for number in numbers if number in found)
+
+    def sequence_of(self, frame: int) -> int | None:
+        """The sequence number in that frame, None when it has none."""
+        index = int(self.observed.frame.searchsorted(frame))
+        if index < self.observed.frame.size and self.observed.frame[index] == frame:
+            return int(self.observed.sequence[index])
+        return None
+
+    def listed(self, packets: Iterable[Packet], total: int) -> list[str]:
+        """One line for each of the first offending packets, and how many more there are."""
+        lines = []
+        for packet in packets:
+            sequence = self.sequence_of(packet.frame)
+            number = "no sequence number" if sequence is None else f"#{sequence:,}"
+            lines.append(f"  frame {packet.frame:,}, {packet.seconds:.6f} s, {number}")
+        return [*lines, f"  … {total - len(lines):,} more"] if total > len(lines) else lines
+
+
+def _nic_lines(node: NodeRecord) -> list[str]:
+    lines = []
+    for nic in node.nics:
+        counts = (("sent", nic.sent), ("received", nic.received), ("dropped", nic.dropped))
+        known = ", ".join(f"{name} {value:,}" for name, value in counts if value is not None)
+        if known:
+            lines.append(f"  {node.name} on {nic.network}: {known}")
+    return lines

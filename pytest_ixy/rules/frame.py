@@ -1,0 +1,91 @@
+"""What each packet looks like: `size` and `structure`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ixy.rules.finding import Finding, Rule, failed, passed, skipped
+from pytest_ixy.rules.words import count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from pytest_ixy.rules.evidence import Evidence
+    from pytest_ixy.rules.observed import Offenders
+
+
+def judge_size(evidence: Evidence) -> Finding:
+    """See `SIZE`."""
+    if cause := evidence.nothing or _no_udp(evidence):
+        return skipped("size", cause)
+    observed = evidence.observed
+    numbers = {"wrong": observed.size.total, "packets": observed.udp}
+    if not observed.size.total:
+        return passed("size", f"all {count(observed.udp, 'packet')} have 60 bytes", numbers)
+    verb = "is" if observed.size.total == 1 else "are"
+    title = f"{observed.size.total:,} of {count(observed.udp, 'packet')} {verb} not 60 bytes long"
+    lines = [f"{kind}: {count(number, 'packet')}" for kind, number in observed.size.kinds.items()]
+    return failed("size", title, numbers, [*lines, *_offending(evidence, observed.size, _beyond)])
+
+
+def judge_structure(evidence: Evidence) -> Finding:
+    """See `STRUCTURE`."""
+    wrong, udp = evidence.observed.structure, evidence.observed.udp
+    if cause := evidence.nothing or ("" if wrong.total else _no_udp(evidence)):
+        return skipped("structure", cause)
+    numbers = {"wrong": wrong.total, "packets": udp}
+    if not wrong.total:
+        return passed("structure", f"all {count(udp, 'packet')} have ixy's structure", numbers)
+    title = f"{count(wrong.total, 'packet')} without ixy's structure among {count(udp, 'UDP packet')}"
+    lines = [f"{count(number, 'packet')} {kind}" for kind, number in wrong.kinds.items()]
+    return failed("structure", title, numbers, [*lines, *_offending(evidence, wrong, _misfits)])
+
+
+def _no_udp(evidence: Evidence) -> str:
+    if evidence.observed.udp:
+        return ""
+    return f"{count(evidence.observed.frames, 'frame')} captured, but no UDP packet"
+
+
+def _offending(
+    evidence: Evidence, offenders: Offenders, mark: Callable[[bytes], Collection[int]]
+) -> list[str]:
+    packets = evidence.packets(offenders.first)
+    first = packets[0].shown(mark(packets[0].data)) if packets else []
+    return ["first:", *evidence.listed(packets, offenders.total), *evidence.caveats, *first]
+
+
+def _beyond(data: bytes) -> range:
+    """The bytes behind the 60th."""
+    from pytest_ixy.rules.observed import FRAME_SIZE
+
+    return range(FRAME_SIZE, len(data))
+
+
+def _misfits(data: bytes) -> set[int]:
+    """The bytes of UDP length and payload that are not as ixy's; none where no UDP header is."""
+    from pytest_ixy.rules.dissect import MAGIC, UDP_LENGTH, dissect_one
+
+    found = dissect_one(data)
+    if not found.udp[0]:
+        return set()
+    at = int(found.udp_at[0])
+    expected = {at + 4 + index: byte for index, byte in enumerate(UDP_LENGTH.to_bytes(2, "big"))}
+    expected |= {at + 8 + index: byte for index, byte in enumerate(MAGIC)}
+    return {place for place, byte in expected.items() if data[place : place + 1] != bytes([byte])}
+
+
+SIZE = Rule(
+    "size",
+    "Every UDP packet was captured as a frame of exactly 60 bytes (Ethernet 14, IP 20, UDP 8, payload 18), "
+    "without padding and without the frame check sequence. A snap length does not matter: the length on the "
+    "wire is judged.",
+    judge_size,
+)
+
+STRUCTURE = Rule(
+    "structure",
+    "Every UDP packet has UDP length 26 and a payload that starts with `ixy`; every frame can be parsed. "
+    "Other frames are ignored. Addresses, checksums and the rest of the payload are not looked at.",
+    judge_structure,
+)

@@ -1,0 +1,53 @@
+"""Bytes and output of a target in words that cannot harm a terminal."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+
+ROW = 16
+SHOWN = 160
+"""Bytes of a frame that a dump shows: ten rows say enough about a frame that should have 60."""
+
+
+def plain(text: str) -> str:
+    """The text with everything but printable characters, line ends and tabs written as escapes."""
+    return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`, did you mean …?` when a known name is near, else nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def count(number: int, noun: str) -> str:
+    """`1 packet`, `2,163 packets`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def hexdump(data: bytes, marked: Collection[int] = ()) -> list[str]:
+    """Rows of 16 bytes; under each marked byte stand two carets."""
+    lines = []
+    for start in range(0, min(len(data), SHOWN), ROW):
+        row = data[start : start + ROW]
+        text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)  # noqa: PLR2004
+        lines.append(f"{start:04x}  {row.hex(' '):<47}  {text}")
+        carets = " ".join("^^" if start + index in marked else "  " for index in range(len(row))).rstrip()
+        if carets:
+            lines.append(f"      {carets}")
+    if len(data) > SHOWN:
+        lines.append(f"      … {len(data) - SHOWN:,} more bytes")
+    return lines
+
+
+def decoded(data: bytes) -> list[str]:
+    """The frame as scapy shows it, or why it cannot."""
+    from scapy.layers.inet import IP  # noqa: F401  (registers the layers above Ethernet)
+    from scapy.layers.l2 import Ether
+
+    try:
+        text = str(Ether(data).show(dump=True))
+    except Exception as error:  # noqa: BLE001  (scapy raises what it likes on hostile bytes)
+        text = f"(scapy cannot decode it: {type(error).__name__}: {error})"
+    return [line.rstrip() for line in plain(text).splitlines() if line.strip()]

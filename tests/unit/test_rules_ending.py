@@ -1,0 +1,137 @@
+"""complete, sent and exits."""
+
+from __future__ import annotations
+
+import pytest
+from bundles import make_bundle, make_nodes, make_run
+from captures import Packet, ixy_frame
+
+from pytest_ixy.bundle import CaptureRecord, Exit
+from pytest_ixy.rules import judge, judge_run
+
+
+def ask(tmp_path, rule, frames=None, **overrides):
+    return judge(make_bundle(tmp_path, frames, **overrides), [rule])[0]
+
+
+# complete
+
+
+def test_a_timeout_says_how_many_had_come(tmp_path):
+    late = CaptureRecord(file="capture.pcap", timed_out=True, deadline=15.0)
+    finding = ask(tmp_path, "complete", map(ixy_frame, range(61)), capture=late)
+    assert finding.title == "pcap had not ended 15 s after pktgen's start: 61 of 100 packets had come"
+    assert "pcap on fwd-pcap: sent 0, received 101" in finding.message
+
+
+def test_a_timeout_without_a_capture(tmp_path):
+    finding = ask(tmp_path, "complete", capture=CaptureRecord(file=None, timed_out=True, deadline=15.0))
+    assert "0 of 100 packets had come (and more)" in finding.title
+    assert "there is no capture: pcap left none" in finding.message
+
+
+def test_frames_longer_than_they_were(tmp_path):
+    finding = ask(tmp_path, "complete", [Packet(ixy_frame(0), original=40)])
+    assert finding.title == "1 frame of 1 with more bytes captured than there were on the wire"
+
+
+# sent
+
+
+@pytest.mark.parametrize(("sent", "outcome"), [(99, "failed"), (100, "passed"), (5000, "passed")])
+def test_sent_by_the_counter(tmp_path, sent, outcome):
+    finding = ask(tmp_path, "sent", nodes=make_nodes(sent, 100))
+    assert (finding.outcome, finding.numbers["sent"]) == (outcome, sent)
+
+
+@pytest.mark.parametrize(
+    ("frames", "outcome", "words"),
+    [
+        (None, "passed", "100 packets of its kind came through"),
+        ([], "failed", "nothing shows that pktgen sent"),
+        (b"junk", "skipped", "not a capture"),
+    ],
+)
+def test_sent_without_a_counter(tmp_path, frames, outcome, words):
+    finding = ask(tmp_path, "sent", frames, nodes=make_nodes(None, None))
+    assert finding.outcome == outcome
+    assert words in finding.title
+
+
+# exits
+
+GOOD = [
+    ("pcap", {}),
+    ("fwd", {}),
+    ("pktgen", {"exit": Exit(status=0)}),
+    ("fwd", {"exit": Exit(status=1)}),
+    ("fwd", {"exit": Exit(status=143, signal="SIGTERM"), "stopped_by": "TERM"}),
+]
+
+SEGV = Exit(status=139, signal="SIGSEGV", core_pattern="|/lib/core %p")
+BAD = [
+    ("pcap", {"exit": Exit(status=3)}, "pcap ended with status 3 5.5 s after its start"),
+    (
+        "pcap",
+        {"ended_itself": False, "stopped_by": "INT"},
+        "pcap did not end by itself and was stopped (INT)",
+    ),
+    ("pcap", {"exit": SEGV}, "pcap was ended by SIGSEGV 5.5 s after its start; core pattern: |/lib/core %p"),
+    (
+        "fwd",
+        {"exit": Exit(status=0), "ended_itself": True},
+        "fwd ended by itself 5.5 s after its start with status 0",
+    ),
+    ("pktgen", {"exit": SEGV, "ended_itself": True}, "pktgen was ended by SIGSEGV 5.5 s after its start;"),
+    ("fwd", {"exit": SEGV}, "after it was told to stop"),
+    ("fwd", {"exit": Exit(status=130, signal="SIGINT"), "ended_itself": True}, "fwd was ended by SIGINT"),
+    ("fwd", {"exit": Exit(status=137, signal="SIGKILL")}, "fwd was ended by SIGKILL"),
+    ("fwd", {"exit": Exit(status=137, signal="SIGKILL"), "stopped_by": "KILL"}, "had to be killed"),
+    (
+        "fwd",
+        {"exit": Exit(status=127, missing=True), "ended_itself": True},
+        "no such program, or not executable",
+    ),
+    ("fwd", {"exit": Exit(status=None), "ended": None}, "fwd ended nobody knows how"),
+    ("fwd", {"stragglers": ("sleep", "sh")}, "fwd left 2 of its processes behind (sleep, sh)"),
+    ("pcap", {"exit": Exit(status=1), "stragglers": ("sh",)}, ", and left 1 of its processes behind (sh)"),
+]
+
+
+@pytest.mark.parametrize(("role", "overrides"), GOOD)
+def test_good_ends(role, overrides):
+    assert judge_run(role, make_run(role, **overrides)).outcome == "passed"
+
+
+@pytest.mark.parametrize(("role", "overrides", "words"), BAD)
+def test_bad_ends(tmp_path, role, overrides, words):
+    run = make_run(role, **overrides)
+    finding = judge_run(role, run)
+    assert finding.outcome == "failed"
+    assert words in finding.title
+    assert f"command: build/ixy-{role} $PCI_ADDR" in finding.message
+    roles = {name: run if name == role else make_run(name) for name in ("pcap", "fwd", "pktgen")}
+    exits = ask(tmp_path, "exits", roles=roles)
+    assert exits.title == finding.title
+    assert finding.message in exits.message
+
+
+def test_the_last_lines_of_output_are_shown_and_harmless():
+    tail = "".join(f"line {n}\n" for n in range(30)) + "\x1b[31mdied\x1b[0m\r\n"
+    message = judge_run("pcap", make_run("pcap", exit=Exit(status=1), tail=tail)).message
+    assert "line 29" in message
+    assert "line 5\n" not in message
+    assert r"\x1b[31mdied\x1b[0m\r" in message
+
+
+def test_a_silent_role_is_called_so():
+    assert "it printed nothing" in judge_run("pcap", make_run("pcap", exit=Exit(status=1), tail="")).message
+
+
+def test_a_role_that_was_never_started(tmp_path):
+    finding = ask(tmp_path, "exits", roles={"pcap": make_run("pcap"), "fwd": make_run("fwd")})
+    assert (finding.outcome, finding.title) == ("failed", "pktgen was never started")
+
+
+def test_no_role_at_all(tmp_path):
+    assert ask(tmp_path, "exits", roles={}).outcome == "skipped"

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 volatile sig_atomic_t app_running = true;
 int app_status;
@@ -34,9 +35,7 @@ void app_stop(int status)
 
 void app_idle(void)
 {
-#ifdef __x86_64__
-    __builtin_ia32_pause();
-#endif
+    usleep(20);
 }
 
 size_t app_send(struct net *net, struct buffer **frames, size_t count)
@@ -52,7 +51,7 @@ size_t app_send(struct net *net, struct buffer **frames, size_t count)
     return sent;
 }
 
-static double now(void)
+double app_now(void)
 {
     struct timespec time;
 
@@ -67,7 +66,7 @@ void meter_add(struct meter *meter, size_t packets)
     meter->total += packets;
     if (meter->calls++ % calls_between_looks != 0)
         return;
-    double time = now(), seconds = time - meter->last_time;
+    double time = app_now(), seconds = time - meter->last_time;
     if (meter->last_time == 0)
         meter->last_time = time;
     else if (seconds >= 1) {

@@ -20,8 +20,12 @@ void app_init(bool ignore_signals);
 void app_stop(int status);
 extern int app_status;
 
-/* Call when a poll found nothing to do. */
+/* Call when a poll found nothing to do. Sleeps for less time than a ring takes to fill: machines
+ * of a lab share a few processor cores, and one that spins keeps the others from working. */
 void app_idle(void);
+
+/* Seconds of a clock that only runs forward. */
+double app_now(void);
 
 /* Send all frames, waiting for room in the ring. Frames that a signal left unsent go back to the
  * pool. Returns how many were sent. */

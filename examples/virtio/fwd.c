@@ -46,12 +46,12 @@ static void forward_both_ways(struct net *source, struct net *destination,
 
 int main(int argc, char **argv)
 {
-    struct mischief mischief = {0};
+    struct options options = {0};
     struct pool pool;
     struct net source, destination;
-    char **arguments = options_parse(argc, argv, &program, &mischief);
+    char **arguments = options_parse(argc, argv, &program, &options);
 
-    app_init(mischief.ignore_signals);
+    app_init(options.mischief.ignore_signals);
     net_open(&source, arguments[0]);
     net_open(&destination, arguments[1]);
     pool_init(&pool, 2 * NET_BUFFERS + MISCHIEF_ROOM(APP_BATCH));
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
     net_start(&source, &pool);
     printf("ready: forwarding between %s and %s (%s virtio)\n", source.virtio.pci.address,
            destination.virtio.pci.address, source.virtio.transport->name);
-    forward_both_ways(&source, &destination, &mischief);
+    forward_both_ways(&source, &destination, &options.mischief);
     net_close(&source);
     net_close(&destination);
     return app_status;

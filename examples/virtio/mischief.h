@@ -26,7 +26,7 @@ struct mischief {
 /* At most this many frames come out when `n` go in: duplicates, and one that was held. */
 #define MISCHIEF_ROOM(n) (2 * (n) + 1)
 
-/* How many of `count` frames can be handled before something happens; at least 1. */
+/* How many of `count` frames can be handled before something happens. */
 size_t mischief_limit(const struct mischief *mischief, size_t count);
 
 /* Drop, change, double and reorder frames; returns how many are in `out`. Frames that are dropped

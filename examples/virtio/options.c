@@ -10,14 +10,16 @@
 
 enum { ETHERNET_HEADER = 14, FRAME_LIMIT = 1514, STATUS_LIMIT = 255 };
 
-enum option_id { DROP = 1, DUPLICATE, REORDER, CORRUPT, RESIZE, STOP, CRASH, HANG, EXIT, IGNORE,
-                 TRUNCATE, HELP };
+enum option_id { HELP, RATE, DROP, DUPLICATE, REORDER, CORRUPT, RESIZE, STOP, CRASH, HANG, EXIT,
+                 IGNORE, TRUNCATE, FIRST_MISCHIEF = DROP };
 
 static const struct {
     enum option_id id;
     unsigned roles;
     const char *name, *argument, *meaning;
 } table[] = {
+    {HELP, PKTGEN | FWD | PCAP, "help", NULL, "show this"},
+    {RATE, PKTGEN, "rate", "N", "send at most N packets per second"},
     {DROP, PKTGEN | FWD, "drop-every", "N", "lose every Nth packet"},
     {DUPLICATE, PKTGEN | FWD, "duplicate-every", "N", "send every Nth packet twice"},
     {REORDER, PKTGEN | FWD, "reorder-every", "N", "send every Nth packet after its successor"},
@@ -29,7 +31,6 @@ static const struct {
     {EXIT, PKTGEN | FWD | PCAP, "exit-after", "N[:STATUS]", "end after N packets (status 1)"},
     {IGNORE, PKTGEN | FWD | PCAP, "ignore-signals", NULL, "do not end on SIGINT or SIGTERM"},
     {TRUNCATE, PCAP, "truncate", NULL, "leave the last record of the capture cut"},
-    {HELP, PKTGEN | FWD | PCAP, "help", NULL, "show this"},
 };
 enum { OPTIONS = sizeof table / sizeof table[0] };
 
@@ -59,11 +60,14 @@ static uint64_t pair(char *text, uint64_t least, uint64_t most, const char *name
     return options_number(text, least, most, name);
 }
 
-static void apply(struct mischief *mischief, enum option_id id, char *text, const char *name)
+static void apply(struct options *options, enum option_id id, char *text, const char *name)
 {
+    struct mischief *mischief = &options->mischief;
     uint64_t status;
 
     switch (id) {
+    case HELP: break; /* done by options_parse() */
+    case RATE: options->rate = options_number(text, 1, UINT32_MAX, name); break;
     case DROP: mischief->drop_every = options_number(text, 1, UINT64_MAX, name); break;
     case DUPLICATE: mischief->duplicate_every = options_number(text, 1, UINT64_MAX, name); break;
     case REORDER: mischief->reorder_every = options_number(text, 1, UINT64_MAX, name); break;
@@ -84,16 +88,17 @@ static void apply(struct mischief *mischief, enum option_id id, char *text, cons
         break;
     case IGNORE: mischief->ignore_signals = true; break;
     case TRUNCATE: mischief->truncate = true; break;
-    case HELP: break;
     }
 }
 
 static void help(const struct program *program)
 {
-    printf("usage: %s %s [SWITCHES]\n%s\n\nSwitches make it misbehave on purpose, for tests:\n",
-           program_invocation_short_name, program->arguments, program->purpose);
+    printf("usage: %s %s [SWITCHES]\n%s\n\n", program_invocation_short_name, program->arguments,
+           program->purpose);
     for (int i = 0; i < OPTIONS; i++) {
         char left[40];
+        if (table[i].id == FIRST_MISCHIEF)
+            puts("\nTo misbehave on purpose, for tests:");
         if (!(table[i].roles & program->role))
             continue;
         snprintf(left, sizeof left, "--%s %s", table[i].name,
@@ -118,19 +123,19 @@ static void make_long_options(const struct program *program, struct option *opti
 }
 
 char **options_parse(int argc, char **argv, const struct program *program,
-                     struct mischief *mischief)
+                     struct options *options)
 {
-    struct option options[OPTIONS + 1] = {0};
+    struct option known[OPTIONS + 1] = {0};
     int value;
 
-    make_long_options(program, options);
+    make_long_options(program, known);
     opterr = 0; /* we have a message of our own */
-    while ((value = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((value = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (value == '?')
             fail("wrong switch or missing value: %s; try --help", argv[optind - 1]);
         if (table[value - 1].id == HELP)
             help(program);
-        apply(mischief, table[value - 1].id, optarg, table[value - 1].name);
+        apply(options, table[value - 1].id, optarg, table[value - 1].name);
     }
     if (argc - optind < program->least || argc - optind > program->most)
         fail("usage: %s %s [SWITCHES]; try --help", program_invocation_short_name,

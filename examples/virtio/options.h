@@ -4,6 +4,11 @@
 
 #include "mischief.h"
 
+struct options {
+    uint64_t rate; /* packets per second, 0 for as fast as possible */
+    struct mischief mischief;
+};
+
 enum role { PKTGEN = 1, FWD = 2, PCAP = 4 };
 
 struct program {
@@ -13,10 +18,9 @@ struct program {
     int least, most;       /* positional arguments */
 };
 
-/* Read the switches into `mischief` and return the positional arguments, ended by NULL. Answers
- * --help itself. */
+/* Read the switches and return the positional arguments, ended by NULL. Answers --help itself. */
 char **options_parse(int argc, char **argv, const struct program *program,
-                     struct mischief *mischief);
+                     struct options *options);
 
 /* Read a whole number of at least `least`; `name` is for the error message. */
 uint64_t options_number(const char *text, uint64_t least, uint64_t most, const char *name);

@@ -49,24 +49,24 @@ static void record(struct net *net, struct capture *capture, uint64_t wanted,
 
 int main(int argc, char **argv)
 {
-    struct mischief mischief = {0};
+    struct options options = {0};
     struct capture capture;
     struct pool pool;
     struct net net;
-    char **arguments = options_parse(argc, argv, &program, &mischief);
+    char **arguments = options_parse(argc, argv, &program, &options);
     uint64_t wanted = UINT64_MAX;
 
     if (arguments[2])
         wanted = options_number(arguments[2], 1, UINT64_MAX, "N");
-    app_init(mischief.ignore_signals);
+    app_init(options.mischief.ignore_signals);
     net_open(&net, arguments[0]);
     capture_open(&capture, arguments[1]);
     pool_init(&pool, NET_BUFFERS + MISCHIEF_ROOM(APP_BATCH));
     net_start(&net, &pool);
     printf("ready: listening on %s (%s virtio)\n", net.virtio.pci.address,
            net.virtio.transport->name);
-    record(&net, &capture, wanted, &mischief);
-    capture_close(&capture, mischief.truncate);
+    record(&net, &capture, wanted, &options.mischief);
+    capture_close(&capture, options.mischief.truncate);
     net_close(&net);
     return app_status;
 }

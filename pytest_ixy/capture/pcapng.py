@@ -23,6 +23,9 @@ SECTION = 0x0A0D0D0A
 INTERFACE, OBSOLETE, SIMPLE, ENHANCED = 1, 2, 3, 6
 PACKETS = frozenset({OBSOLETE, SIMPLE, ENHANCED})
 
+MOST_SECTIONS = 10_000
+"""Each costs a batch of its own; a file with more was made to keep readers busy."""
+
 SMALLEST, SMALLEST_INTERFACE, SECTION_HEAD = 12, 20, 28
 ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
@@ -42,6 +45,7 @@ class _Reader:
         self.order = "<"
         self.interfaces: list[Interface] = []
         self.frames = 0
+        self.sections = 0
 
     def blocks(self) -> Iterator[Block]:
         while True:
@@ -121,6 +125,9 @@ class _Reader:
         (total,) = struct.unpack_from(order + "I", window.memory, window.position + 4)
         if total < SECTION_HEAD or total % 4:
             raise self._corrupt(found.count, f"a section header claims {total:,} bytes")
+        self.sections += 1
+        if self.sections > MOST_SECTIONS:
+            raise self._corrupt(found.count, f"more than {MOST_SECTIONS:,} sections")
         self.order, self.interfaces = order, []
         if not window.skip(total):
             raise self._cut(found.count)

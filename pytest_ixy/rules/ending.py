@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ixy.rules.finding import Finding, Rule, failed, passed, skipped
-from pytest_ixy.rules.words import plain
+from pytest_ixy.rules.words import one_line, plain, shortened
 from pytest_ixy.topology import PCAP
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def judge_run(role: str, run: Run) -> Finding:
         how = "by itself with status 0" if run.ended_itself else f"when told to stop ({run.stopped_by})"
         return passed("exits", f"{role} ended {how}", numbers)
     if run.stragglers:
-        left = f"left {len(run.stragglers)} of its processes behind ({plain(', '.join(run.stragglers))})"
+        left = f"left {len(run.stragglers)} of its processes behind ({one_line(', '.join(run.stragglers))})"
         problem = f"{problem}, and {left}" if problem else left
     return failed("exits", f"{role} {problem}", numbers, _output(run))
 
@@ -80,8 +80,8 @@ def _crash(run: Run) -> str | None:
     if signal is None or (signal in ASKED and not run.ended_itself):
         return None
     told = "" if run.ended_itself else ", after it was told to stop"
-    core = f"; core pattern: {plain(run.exit.core_pattern)}" if run.exit.core_pattern else ""
-    return f"was ended by {plain(signal)}{_when(run)}{told}{core}"
+    core = f"; core pattern: {one_line(run.exit.core_pattern)}" if run.exit.core_pattern else ""
+    return f"was ended by {one_line(signal)}{_when(run)}{told}{core}"
 
 
 def _when(run: Run) -> str:
@@ -90,11 +90,11 @@ def _when(run: Run) -> str:
 
 def _output(run: Run) -> list[str]:
     tail = plain(run.tail).rstrip().splitlines()[-TAIL:]
-    head = [f"command: {plain(run.command)}", *([f"log: {plain(run.log)}"] if run.log else [])]
+    head = [f"command: {plain(run.command)}", *([f"log: {one_line(run.log)}"] if run.log else [])]
     return [
         *head,
         "last lines of its output:" if tail else "it printed nothing",
-        *(f"  {line}" for line in tail),
+        *(f"  {shortened(line)}" for line in tail),
     ]
 
 

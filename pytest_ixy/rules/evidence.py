@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_ixy.rules.words import decoded, hexdump
+from pytest_ixy.rules.words import decoded, hexdump, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -62,7 +62,7 @@ class Evidence:
         flaw = self.observed.flaw
         if self.observed.frames or flaw is None or flaw.kind is Flaw.EMPTY:
             return ""
-        return str(flaw)
+        return one_line(str(flaw))
 
     @property
     def nothing(self) -> str:
@@ -73,7 +73,7 @@ class Evidence:
     def caveats(self) -> list[str]:
         """Lines for messages of rules that judged a part of a capture only."""
         flaw = self.observed.flaw
-        return [f"note: only what was readable is judged; {flaw}"] if flaw else []
+        return [f"note: only what was readable is judged; {one_line(str(flaw))}"] if flaw else []
 
     @property
     def counters(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ixy.rules.finding import Finding, Rule, failed, passed, skipped
-from pytest_ixy.rules.words import count, plain
+from pytest_ixy.rules.words import count, one_line
 
 if TYPE_CHECKING:
     from pytest_ixy.rules.evidence import Evidence
@@ -29,7 +29,7 @@ def _problems(evidence: Evidence) -> list[str]:
     if evidence.manifest.capture.timed_out:
         problems.append(_timeout(evidence))
     if observed.flaw is not None:
-        problems.append(plain(str(observed.flaw)))
+        problems.append(one_line(str(observed.flaw)))
     elif not observed.frames:
         problems.append("the capture holds no frame")
     if observed.shortened:

@@ -8,11 +8,18 @@ from collections.abc import Collection, Iterable
 ROW = 16
 SHOWN = 160
 """Bytes of a frame that a dump shows: ten rows say enough about a frame that should have 60."""
+DECODED, WIDEST = 1514, 200
+"""Bytes that scapy gets to see and characters of a line: a hostile frame nests and stretches at will."""
 
 
 def plain(text: str) -> str:
     """The text with everything but printable characters, line ends and tabs written as escapes."""
     return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
+
+
+def one_line(text: str) -> str:
+    """The same with line ends and tabs escaped too: for titles, and names that a target chose."""
+    return plain(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -47,7 +54,12 @@ def decoded(data: bytes) -> list[str]:
     from scapy.layers.l2 import Ether
 
     try:
-        text = str(Ether(data).show(dump=True))
+        text = str(Ether(data[:DECODED]).show(dump=True))
     except Exception as error:  # noqa: BLE001  (scapy raises what it likes on hostile bytes)
         text = f"(scapy cannot decode it: {type(error).__name__}: {error})"
-    return [line.rstrip() for line in plain(text).splitlines() if line.strip()]
+    return [shortened(line.rstrip()) for line in plain(text).splitlines() if line.strip()]
+
+
+def shortened(line: str) -> str:
+    """The line, or its beginning and an ellipsis."""
+    return line if len(line) <= WIDEST else line[:WIDEST] + "…"

@@ -282,17 +282,32 @@ def test_frames_cut_by_the_snap_length_tell_both_lengths(tmp_path):
 
 # hostile bytes
 
+
+@pytest.mark.parametrize(
+    ("data", "frames", "words"),
+    [
+        ((section() + interface() + enhanced(Packet(b"x"))) * 10_001, 10_000, "more than 10,000 sections"),
+        (section() + interface() * 65_537, 0, "an impossible interface"),
+    ],
+)
+def test_a_file_made_to_keep_readers_busy_is_refused(tmp_path, data, frames, words):
+    rows, flaw = read(tmp_path, data)
+    assert len(rows) == frames
+    assert flaw is not None
+    assert words in str(flaw)
+
+
 HEADS = [b"", pcap([])[:24], pcap([], order=">", nano=True), section(), section() + interface()]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(head=st.sampled_from(HEADS), tail=st.binary(max_size=400))
 def test_no_bytes_break_the_reader(tmp_path_factory, head, tail):
     rows, _ = read(tmp_path_factory.getbasetemp(), head + tail)
     assert sum(len(data) for data, _, _ in rows) <= len(head + tail)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     write=st.sampled_from([pcap, pcapng]),
     changes=st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=6),

@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 from bundles import make_bundle, make_manifest
-from captures import Packet, arp_frame, ixy_frame, packets, pcap, pcapng
+from captures import HEAD, Packet, arp_frame, ixy_frame, packets, pcap, pcapng
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -145,7 +145,17 @@ def test_messages_hold_no_control_characters(tmp_path):
         assert text.isprintable()
 
 
-@settings(max_examples=150, deadline=None)
+def test_a_huge_hostile_frame_makes_no_huge_message(tmp_path):
+    nested = ixy_frame(1)[:14] + bytes.fromhex("4500ffff000000004004000001010101ff010101") * 10_000
+    finding = judge(make_bundle(tmp_path, [ixy_frame(0), nested, HEAD + b"x" * 200_000]), ["size"])[0]
+    assert finding.failed
+    assert len(finding.message) < 20_000
+    structure = judge(make_bundle(tmp_path / "two", [nested[:14] + nested[15:]]), ["structure"])[0]
+    assert structure.failed
+    assert len(structure.message) < 100_000
+
+
+@settings(max_examples=60, deadline=None)
 @given(frames=st.lists(st.binary(max_size=80), max_size=12), keep=st.integers(0, 60))
 def test_any_frames_can_be_judged(tmp_path_factory, frames, keep):
     start = [ixy_frame(5)[:keep] + frame for frame in frames]

@@ -124,6 +124,17 @@ def test_the_last_lines_of_output_are_shown_and_harmless():
     assert r"\x1b[31mdied\x1b[0m\r" in message
 
 
+def test_names_that_a_target_chose_are_harmless(tmp_path):
+    run = make_run("fwd", stragglers=("a\nPASSED\x1b[2J\u202e",))
+    finding = judge_run("fwd", run)
+    assert finding.title == r"fwd left 1 of its processes behind (a\nPASSED\x1b[2J\u202e)"
+    bundle = make_bundle(tmp_path, capture=CaptureRecord(file="x\ty.pcap"))
+    (tmp_path / bundle.manifest.run / "x\ty.pcap").unlink()
+    complete, count = judge(bundle, ["complete", "count"])
+    assert complete.title == r"there is no capture: x\ty.pcap does not exist"
+    assert count.title == r"not judged: there is no capture: x\ty.pcap does not exist"
+
+
 def test_a_silent_role_is_called_so():
     assert "it printed nothing" in judge_run("pcap", make_run("pcap", exit=Exit(status=1), tail="")).message
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ixy.report import junit, summary
-from pytest_ixy.report.subjects import Subject, Trial, open_trial, why
+from pytest_ixy.report.subjects import Subject, Trial, cause_of, open_trial, why
 from pytest_ixy.report.text import escape, line
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Reports:
             self.subjects.setdefault(label, Subject(label)).add(report)
         elif report.failed and report.when not in PHASES:
             # xdist reports a test whose worker died in no phase, which pytest-html leaves out.
-            self.notes.append(f"{line(report.nodeid)}: {line(report.longreprtext)}")
+            self.notes.append(f"{line(report.nodeid)}: {line(cause_of(report))}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -62,21 +62,26 @@ class Reports:
         wanted = self.html or junit.wanted(self.config) or summary.wanted()
         if wanted:
             self.trials = {path: open_trial(Path(path)) for path in self._paths()}
-        for subject in self.subjects.values():
+        for subject in self.ordered:
             for path in subject.bundles:
                 self._try(FINDINGS, partial(_write_findings, subject, Path(path)))
         self._try("JUnit properties", lambda: junit.add_properties(self.config, self._together()))
         if summary.wanted() and self.subjects:
             self._try("job summary", lambda: summary.append(self._together()))
 
+    @property
+    def ordered(self) -> list[Subject]:
+        """The targets in the order of their tests, which xdist's workers do not keep to."""
+        return sorted(self.subjects.values(), key=lambda subject: subject.index)
+
     def _paths(self) -> list[str]:
-        return [path for subject in self.subjects.values() for path in subject.bundles]
+        return [path for subject in self.ordered for path in subject.bundles]
 
     def _of(self, subject: Subject) -> list[Trial]:
         return [self.trials[path] for path in subject.bundles if path in self.trials]
 
     def _together(self) -> list[tuple[Subject, list[Trial]]]:
-        return [(subject, self._of(subject)) for subject in self.subjects.values()]
+        return [(subject, self._of(subject)) for subject in self.ordered]
 
     def _try(self, name: str, make: Callable[[], None]) -> None:
         """A report that cannot be made is a note in the others: it never changes the verdict."""
@@ -108,19 +113,18 @@ class Reports:
             return
         from pytest_ixy.report import html
 
-        subjects = list(self.subjects.values())
-        prefix.append(html.overview(subjects, self.notes))
-        for index, subject in enumerate(subjects):
+        prefix.append(html.overview(self.ordered, self.notes))
+        for index, subject in enumerate(self.ordered):
             summary.append(html.section(index, subject, self._of(subject), self.html.parent))
-        if self.page is not None and self.page.title == TITLE:
-            self.page.title = line(f"{TITLE}: {', '.join(self.subjects)}", 120)
+        if self.subjects and self.page is not None and self.page.title == TITLE:
+            self.page.title = line(f"{TITLE}: {', '.join(subject.label for subject in self.ordered)}", 120)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say where each target's bundle is, and how to run it again."""
         if not (self.subjects or self.notes) or self.config.get_verbosity() < -1:
             return
         terminalreporter.write_sep("-", TITLE)
-        for subject in self.subjects.values():
+        for subject in self.ordered:
             terminalreporter.write_line(f"{line(subject.label)}: {subject.verdict} ({subject.tally})")
             for path in subject.bundles:
                 terminalreporter.write_line(f"  bundle: {line(path, 4000)}")

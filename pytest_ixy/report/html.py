@@ -61,7 +61,7 @@ def section(index: int, subject: Subject, trials: list[Trial], folder: Path) -> 
     parts = [_trial(trial, folder) for trial in trials]
     if not trials:
         parts.append('<p class="missing">No trial took place: there is no bundle to show.</p>')
-    tests = part("The table of tests", lambda: _rows(list(subject.rows.values())))
+    tests = part("The table of tests", lambda: _rows(subject.tests))
     return f'<section class="ixy" id="ixy-{index}">{head}{_causes(subject)}{tests}{"".join(parts)}</section>'
 
 
@@ -79,7 +79,7 @@ def _badge(outcome: str) -> str:
 
 def _causes(subject: Subject) -> str:
     """What the lab or a test without a rule has to say, once for each different cause."""
-    causes = dict.fromkeys(row.cause for row in subject.rows.values() if row.outcome == "error" and row.cause)
+    causes = dict.fromkeys(row.cause for row in subject.tests if row.outcome == "error" and row.cause)
     return "".join(f'<pre class="cause">{escape(cause)}</pre>' for cause in causes)
 
 

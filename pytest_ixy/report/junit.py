@@ -40,11 +40,12 @@ def add_properties(config: pytest.Config, subjects: list[tuple[Subject, list[Tri
         for trial in places:
             index += 1
             prefix = "ixy" if index == 1 else f"ixy.{index}"
-            for name, value in _properties(subject, trial):
+            for name, value in properties(subject, trial):
                 add_property(config, f"{prefix}.{name}", line(value, 1000))
 
 
-def _properties(subject: Subject, trial: Trial | None) -> Iterator[tuple[str, object]]:
+def properties(subject: Subject, trial: Trial | None) -> Iterator[tuple[str, object]]:
+    """Names and values of a target's properties, of its trial as far as it can be read."""
     yield "target", subject.label
     yield "verdict", subject.verdict
     if trial is None:

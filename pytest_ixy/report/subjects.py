@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 CAUSE = 4000
 """At most so many characters of a failure's text are kept; pytest's own reports have it whole."""
+OUTCOMES = ("failed", "xpassed", "error", "passed", "reported", "skipped", "xfailed")
+JUDGED = frozenset({"passed", "failed", "reported", "skipped"})
+"""What a rule can say."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Row:
         cause: Why it failed, errored or was skipped; empty when it did not.
         bundle: The bundle it judged, if any.
         finding: The finding as the rule gave it, if any.
+        index: The test's place among all that were collected.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Row:
     cause: str
     bundle: str | None
     finding: Mapping[str, Any] | None
+    index: int = 0
 
 
 @dataclass
@@ -51,6 +56,16 @@ class Subject:
     label: str
     rows: dict[str, Row] = field(default_factory=dict)
     bundles: list[str] = field(default_factory=list)
+
+    @property
+    def tests(self) -> list[Row]:
+        """All rows in the order of the tests, which xdist's workers do not keep to."""
+        return sorted(self.rows.values(), key=lambda row: row.index)
+
+    @property
+    def index(self) -> int:
+        """Place of its first test among all."""
+        return min((row.index for row in self.rows.values()), default=0)
 
     @property
     def counts(self) -> Counter[str]:
@@ -69,12 +84,13 @@ class Subject:
 
     @property
     def tally(self) -> str:
-        """The counts in words: `6 passed, 1 failed`."""
-        return ", ".join(f"{count} {outcome}" for outcome, count in self.counts.most_common())
+        """The counts in words: `1 failed, 6 passed`."""
+        counts = self.counts
+        return ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
 
     def findings(self, bundle: str) -> list[Mapping[str, Any]]:
         """All findings on one bundle, in the order of the tests."""
-        return [row.finding for row in self.rows.values() if row.finding and row.bundle == bundle]
+        return [row.finding for row in self.tests if row.finding and row.bundle == bundle]
 
     def add(self, report: pytest.TestReport) -> None:
         """Take in one phase of a test: its call, or a setup or teardown that did not pass."""
@@ -83,17 +99,19 @@ class Subject:
             self.bundles.append(bundle)
         if report.when == "call" or not report.passed:
             suffix = "::teardown" if report.when == "teardown" else ""
-            self.rows[report.nodeid + suffix] = _row(report, bundle)
+            self.rows[report.nodeid + suffix] = _row(report, bundle, len(self.rows))
 
 
-def _row(report: pytest.TestReport, bundle: str | None) -> Row:
+def _row(report: pytest.TestReport, bundle: str | None, arrived: int) -> Row:
     finding: Mapping[str, Any] | None = getattr(report, "ixy_finding", None)
-    outcome, cause = _outcome(report), _cause(report)
+    outcome, cause = _outcome(report), cause_of(report)
+    index = getattr(report, "item_index", arrived)
     if finding is None:
         name = line(report.nodeid.rpartition("::")[2], 120)
-        return Row(name, outcome, line(cause.partition("\n")[0]), {}, cause, bundle, None)
+        return Row(name, outcome, line(cause.partition("\n")[0]), {}, cause, bundle, None, index)
     if outcome in {"passed", "failed"}:
-        outcome = str(finding.get("outcome", outcome))
+        said = str(finding.get("outcome"))
+        outcome = said if said in JUDGED else outcome
     numbers = finding.get("numbers")
     return Row(
         name=line(finding.get("rule", ""), 80),
@@ -103,6 +121,7 @@ def _row(report: pytest.TestReport, bundle: str | None) -> Row:
         cause=str(finding.get("message") or cause)[:CAUSE],
         bundle=bundle,
         finding=finding,
+        index=index,
     )
 
 
@@ -112,14 +131,14 @@ def _outcome(report: pytest.TestReport) -> str:
     return "error" if report.failed and report.when != "call" else report.outcome
 
 
-def _cause(report: pytest.TestReport) -> str:
+def cause_of(report: pytest.TestReport) -> str:
     """The message of what went wrong, without the traceback that led to it."""
     if report.passed or report.longrepr is None:
         return ""
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2]).removeprefix("Skipped: ")[:CAUSE]
     crash = getattr(report.longrepr, "reprcrash", None)
-    return str(crash.message if crash else report.longreprtext).strip()[:CAUSE]
+    return str(crash.message if crash else report.longrepr).strip()[:CAUSE]
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,9 @@ def append(subjects: list[tuple[Subject, list[Trial]]]) -> None:
 def section(subject: Subject, trials: list[Trial]) -> str:
     """One target: its verdict, its trials, what each test said."""
     sign = SIGN.get(subject.verdict, OTHER)
-    parts = [f"## {sign} {markdown(subject.label)}: {subject.verdict}", subject.tally]
+    parts = [f"## {sign} {markdown(subject.label)}: {subject.verdict}", markdown(subject.tally)]
     parts += [_trial(trial) for trial in trials]
-    rows = list(subject.rows.values())
+    rows = subject.tests
     parts.append("\n".join(["| | rule or test | finding |", "|---|---|---|", *map(_row, rows[:ROWS])]))
     if len(rows) > ROWS:
         parts.append(f"{len(rows) - ROWS} more are in the report.")
@@ -49,7 +49,8 @@ def section(subject: Subject, trials: list[Trial]) -> str:
 
 
 def _row(row: Row) -> str:
-    return f"| {SIGN.get(row.outcome, OTHER)} {row.outcome} | {markdown(row.name)} | {markdown(row.title)} |"
+    words = " | ".join(map(markdown, (row.outcome, row.name, row.title)))
+    return f"| {SIGN.get(row.outcome, OTHER)} {words} |"
 
 
 def _trial(trial: Trial) -> str:

@@ -9,7 +9,7 @@ import tempfile
 import time
 import unicodedata
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -66,8 +66,8 @@ class Git:
     deadline: float
     timeout: float
     protocols: tuple[str, ...] = ("https", "http", "ssh", "git")
-    secret: str = ""
-    environment: tuple[tuple[str, str], ...] = ()
+    secret: str = field(default="", repr=False)
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def at(self, folder: Path) -> Git:
         """The same in another folder."""

@@ -70,7 +70,7 @@ def parse(repo: str) -> Source:
 
 def safe_name(path: str) -> str:
     """The last part of a path or URL as a name that is harmless everywhere."""
-    last = path.rstrip("/").rpartition("/")[2].removesuffix(".git")
+    last = path.rstrip("/").removesuffix("/.git").rpartition("/")[2].removesuffix(".git")
     return re.sub(r"[^A-Za-z0-9._-]", "-", last)[:64].lstrip(".-") or "target"
 
 

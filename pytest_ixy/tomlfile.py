@@ -118,21 +118,30 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
 
 def _describe(model: type[BaseModel], fault: Any) -> str:
     """One of pydantic's errors in the words of the file."""
-    *tables, key = [part for part in fault["loc"] if part != "[key]"] or [""]
-    inside = f" in [{'.'.join(str(part) for part in tables)}]" if tables else ""
+    path = [part for part in fault["loc"] if part != "[key]"]
+    subject = _subject(path)
     if fault["type"] == "extra_forbidden":
-        return f"unknown key {_short(key)}{inside}" + nearest(str(key), _keys(model, tables))
+        return f"unknown key {subject}{nearest(str(path[-1]), _keys(model, path[:-1]))}"
     if fault["type"] == "missing":
-        return f"{key!r} is missing{inside}"
+        return f"{subject} is missing"
     # The value itself is not shown: it may be a secret.
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
     kind = f", not {_kind(fault['input'])}" if fault["type"].endswith("_type") else ""
-    return f"{_short(key)}{inside} {message}{kind}" if key != "" else message
+    return f"{subject} {message}{kind}".strip()
 
 
-def _short(key: str | int) -> str:
-    text = repr(key)
-    return text if len(text) <= 80 else text[:77] + "…'"  # noqa: PLR2004 (a line of a terminal)
+def _subject(path: list[str | int]) -> str:
+    """`'key' in [table]`, or `element 2 of 'key'`."""
+    if not path:
+        return ""
+    key, tables = path[-1], ".".join(_short(str(part)) for part in path[:-1])
+    if isinstance(key, int):
+        return f"element {key + 1} of {tables!r}"
+    return f"{_short(key)!r}" + (f" in [{tables}]" if tables else "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:79] + "…"  # noqa: PLR2004 (a line of a terminal)
 
 
 def _kind(value: Any) -> str:

@@ -91,6 +91,7 @@ class _Copier:
         draft.raw("add", "--all", "--force", "--", ".")
         diff = _diff(draft, head, prefix)
         Path(index).unlink()
+        inside.maybe("submodule", "--quiet", "init")  # those that came along are known as such
         return diff + nested
 
     def copy(self, source: Path, names: Sequence[str], folder: Path, prefix: str = "") -> str:

@@ -45,7 +45,10 @@ class Output:
             return self._tail.decode("utf-8", "replace")
 
     def feed(self, data: bytes) -> None:
-        """Take a piece of output."""
+        """Take a piece of output; an empty one is its end, and closes the log."""
+        if not data:
+            self.close()
+            return
         self.last = time.monotonic()
         with self._lock:
             self._tail += data

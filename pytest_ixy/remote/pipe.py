@@ -65,12 +65,14 @@ class Pipe:
             done += len(piece)
             if progress:
                 progress(done)
+            self._check_time()
         self._channel.shutdown_write()
 
     def receive(self) -> Iterator[bytes]:
         """What the script writes, until its end."""
         while piece := self._receive():
             yield piece
+            self._check_time()
 
     def header(self) -> list[str]:
         """The words of the first line of ours on stderr.
@@ -144,8 +146,13 @@ class Pipe:
     def _left(self) -> float:
         return max(self._end - time.monotonic(), 0.01)
 
+    def _check_time(self) -> None:
+        """A stream that keeps flowing never runs into a channel's own timeout."""
+        if time.monotonic() > self._end:
+            raise self._late()
+
     def _late(self) -> LabError:
-        return self.failure(f"not done in {self._task.timeout:.0f} s")
+        return self.failure(f"not done in {self._task.timeout:g} s")
 
     def _text(self) -> str:
         lines = self._words.decode("utf-8", "replace").splitlines()

@@ -67,7 +67,11 @@ class Process:
         self._began = time.monotonic()
         self._finished: float | None = None
         self._stopped: Stopped | None = None
-        self._channel = link.shell(_supervisor(), root=order.root, session=True)
+        try:
+            self._channel = link.shell(_supervisor(), root=order.root, session=True)
+        except BaseException:
+            self._output.close()
+            raise
         self._threads = [
             self._spawn("output", self._channel.recv, self._output.feed),
             self._spawn("control", self._channel.recv_stderr, self._control.feed),
@@ -140,7 +144,6 @@ class Process:
         self._channel.close()
         for thread in self._threads:
             thread.join(5)
-        self._output.close()
 
     def _spawn(
         self, what: str, receive: Callable[[int], bytes], feed: Callable[[bytes], None]

@@ -35,7 +35,11 @@ mkdir -p -- "$1" || exit 1
 case $2 in
     zstd) zstd -dcq | tar -x --no-same-owner -C "$1" -f - ;;
     plain) tar -x --no-same-owner -C "$1" -f - ;;
-esac
+esac && exit
+full=$1/.full.$$  # tar may only say that a write was short; this tells whether the disk is full
+head -c 65536 /dev/zero >"$full"
+rm -f -- "$full"
+exit 1
 """
 
 _FETCH = """

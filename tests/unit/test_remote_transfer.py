@@ -1,0 +1,203 @@
+"""Files to and from a node: a real SSH server on this machine."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import shutil
+import subprocess
+import tarfile
+from dataclasses import replace
+
+import pytest
+import zstandard
+from sshd import Sshd, needs
+
+from pytest_ixy.errors import LabError
+from pytest_ixy.remote import RemoteFileMissing
+
+pytest_plugins = ["sshd_fixtures"]
+
+SIZES = [0, 1, 8 * 1024 * 1024 + 7]
+
+
+@pytest.fixture(scope="module")
+def bare_host(tmp_path_factory):
+    """A node that has no zstd."""
+    folder = tmp_path_factory.mktemp("bare")
+    tools = folder / "bin"
+    tools.mkdir()
+    for name in (
+        "bash",
+        "cat",
+        "chmod",
+        "dirname",
+        "env",
+        "head",
+        "mkdir",
+        "mv",
+        "rm",
+        "setsid",
+        "stat",
+        "tar",
+    ):
+        (tools / name).symlink_to(shutil.which(name))
+    server = Sshd(folder, f"SetEnv PATH={tools}")
+    with server.connect() as host:
+        yield host
+    server.stop()
+
+
+@pytest.fixture(params=["zstd", "no zstd"])
+def either(request):
+    """A node with zstd, and one without."""
+    if request.param == "zstd" and not shutil.which("zstd"):
+        pytest.skip("not installed: zstd")
+    return request.getfixturevalue("host" if request.param == "zstd" else "bare_host")
+
+
+def content(size):
+    noise = random.Random(size)  # compressible in part, as a capture is
+    return (noise.randbytes(40) + bytes(60)) * (size // 100) + noise.randbytes(size % 100)
+
+
+def archive_of(tmp_path, files):
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o755
+            tar.addfile(member, io.BytesIO(data))
+    path = tmp_path / "target.tar.zst"
+    path.write_bytes(zstandard.compress(raw.getvalue()))
+    return path
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_upload_and_fetch_give_the_same_bytes(either, tmp_path, size):
+    data = content(size)
+    sent, fetched = [], []
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    either.upload(source, str(tmp_path / "new folder" / "it's $(x)"), mode=0o640, progress=sent.append)
+    remote = tmp_path / "new folder" / "it's $(x)"
+    assert remote.read_bytes() == data
+    assert remote.stat().st_mode & 0o777 == 0o640
+    local = tmp_path / "local" / "capture.pcap"
+    assert either.fetch(str(remote), local, timeout=60, progress=fetched.append) == size
+    assert local.read_bytes() == data
+    assert sorted(fetched) == fetched
+    assert (sent[-1:], fetched[-1:]) == (([size], [size]) if size else ([], []))
+    assert [path.name for path in local.parent.iterdir()] == ["capture.pcap"]
+    assert [path.name for path in remote.parent.iterdir()] == ["it's $(x)"]
+
+
+def test_upload_replaces_a_file_by_bytes(host, tmp_path):
+    (tmp_path / "file").write_text("old and longer")
+    host.upload(b"new", str(tmp_path / "file"))
+    assert (tmp_path / "file").read_text() == "new"
+
+
+def test_upload_of_a_missing_file_is_a_lab_error(host, tmp_path):
+    with pytest.raises(LabError, match=r"cannot read .*none: No such file"):
+        host.upload(tmp_path / "none", str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "fifo"])
+def test_fetch_tells_a_missing_file(host, tmp_path, kind):
+    remote = tmp_path / "capture.pcap"
+    if kind == "folder":
+        remote.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(remote)
+    with pytest.raises(RemoteFileMissing, match=r"node fwd: there is no file .*/capture\.pcap"):
+        host.fetch(str(remote), tmp_path / "local", timeout=30)
+    assert not (tmp_path / "local").exists()
+
+
+def test_fetch_refuses_what_is_too_large(host, tmp_path):
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(LabError, match="1,099,511,627,776 bytes, more than the 1,000 allowed"):
+        host.fetch(str(tmp_path / "sparse"), tmp_path / "local", timeout=30, limit=1000)
+
+
+def test_fetch_is_bounded_in_time_and_leaves_nothing(host, tmp_path):
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1 << 30)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(LabError, match=r"reading .*sparse: not done in 0.2 s"):
+        host.fetch(str(tmp_path / "sparse"), tmp_path / "out" / "local", timeout=0.2)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_fetch_of_a_growing_file_gives_its_size_at_the_start(host, tmp_path):
+    writer = host.start(f"while :; do head -c 65536 /dev/zero; sleep 0.01; done >{tmp_path}/growing")
+    done = host.run(f"until [ -s {tmp_path}/growing ]; do sleep 0.05; done", timeout=30)
+    assert done.ok
+    size = host.fetch(str(tmp_path / "growing"), tmp_path / "local", timeout=60)
+    writer.stop()
+    assert 0 < size == (tmp_path / "local").stat().st_size <= (tmp_path / "growing").stat().st_size
+
+
+def test_unpack_makes_the_folder(either, tmp_path):
+    files = {"ixy-ci.toml": b"x = 1\n", "src/main.c": content(3_000_000)}
+    told = []
+    archive = archive_of(tmp_path, files)
+    either.unpack(archive, str(tmp_path / "on the node"), timeout=60, progress=told.append)
+    found = {
+        str(path.relative_to(tmp_path / "on the node")) for path in (tmp_path / "on the node").rglob("*.*")
+    }
+    assert found == set(files)
+    assert (tmp_path / "on the node" / "src" / "main.c").read_bytes() == files["src/main.c"]
+    assert told
+
+
+def test_unpack_of_something_else_is_a_lab_error(either, tmp_path):
+    (tmp_path / "no.tar.zst").write_bytes(b"not an archive at all")
+    with pytest.raises(LabError):
+        either.unpack(tmp_path / "no.tar.zst", str(tmp_path / "there"), timeout=30)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MiB; only root can make one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@needs("mount", "umount")
+def test_a_full_disk_on_the_node_is_a_lab_error_in_its_own_words(either, small_disk, tmp_path):
+    with pytest.raises(LabError, match=r"(?s)node fwd: writing .*No space left on device.*disk is full"):
+        either.upload(content(SIZES[-1]), str(small_disk / "file"))
+    assert list(small_disk.iterdir()) == []
+    archive = archive_of(tmp_path, {"big": random.Random(1).randbytes(8_000_000)})
+    with pytest.raises(LabError, match=r"(?s)unpacking into .*No space left on device.*disk is full"):
+        either.unpack(archive, str(small_disk / "tree"), timeout=60)
+
+
+@needs("mount", "umount")
+def test_a_full_disk_here_is_a_lab_error(either, small_disk, tmp_path):
+    (tmp_path / "remote").write_bytes(content(SIZES[-1]))
+    with pytest.raises(LabError, match=r"cannot write .*local.part: No space left on device"):
+        either.fetch(str(tmp_path / "remote"), small_disk / "local", timeout=60)
+    assert list(small_disk.iterdir()) == []
+    assert either.run("echo still there", timeout=30).ok
+
+
+def test_root_without_sudo_on_the_node_is_explained(sshd, bare_host, tmp_path):
+    link = bare_host._link
+    access, link.access = link.access, replace(link.access, user="somebody")  # so that sudo is asked for
+    try:
+        with pytest.raises(LabError, match=r"sudo.*not found"):
+            bare_host.run("true", timeout=30, root=True)
+        with pytest.raises(LabError, match=r"sudo.*not found"):
+            bare_host.fetch("/etc/passwd", tmp_path / "local", timeout=30)
+    finally:
+        link.access = access

@@ -119,7 +119,7 @@ def test_check_raises_with_the_last_words(host):
 def test_a_timeout_ends_the_whole_tree(host, tmp_path):
     pids = tmp_path / "pids"
     log = tmp_path / "log"
-    stubborn = f"trap '' INT; echo $$ >> {pids}; while :; do sleep 0.1; done"
+    stubborn = f"trap : INT; echo $$ >> {pids}; while :; do sleep 0.1; done"
     nested = f"echo begun; bash -c '(trap \"\" INT; echo $BASHPID >> {pids}; sleep 60; true) & {stubborn}' & "
     done = host.run(nested + f"echo $$ >> {pids}; wait", timeout=1.5, log=log)
     assert done.timed_out

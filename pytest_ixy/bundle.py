@@ -204,13 +204,23 @@ class Bundle:
 
     @property
     def capture(self) -> Path | None:
-        """Path of the capture, or None when the trial left none."""
+        """Path of the capture, or None when the trial left none.
+
+        Raises:
+            UsageError: the manifest names a file outside the bundle.
+        """
         file = self.manifest.capture.file
-        return self.path / file if file else None
+        return self._inside(file) if file else None
+
+    def _inside(self, relative: str) -> Path:
+        """A bundle may come from anywhere, so its manifest must not lead out of it."""
+        if not (self.path / relative).resolve().is_relative_to(self.path.resolve()):
+            raise UsageError(f"{self.path / MANIFEST}: {relative!r} is not in the bundle")
+        return self.path / relative
 
     def text(self, relative: str, *, limit: int = 1 << 20) -> str:
         """The last `limit` bytes of a text file in the bundle; empty when it is not there."""
-        file = self.path / relative
+        file = self._inside(relative)
         if not file.is_file():
             return ""
         with file.open("rb") as stream:

@@ -27,6 +27,8 @@ class Image:
         name: Hash of the recipe, or `cloud-` and the hash of a user's image.
         folder: Where its files are.
         kernel: False when the disk brings its own boot loader (a user's cloud image).
+        disk_format: As QEMU names it.
+        user: Whom to log in as.
     """
 
     name: str
@@ -39,6 +41,11 @@ class Image:
     def disk(self) -> Path:
         """The root disk, never written to."""
         return self.folder / "disk"
+
+    @property
+    def seed(self) -> Path:
+        """Folder that tells cloud-init what to do; there is none for the built image."""
+        return self.folder / "seed"
 
     @property
     def key(self) -> Path:

@@ -1,14 +1,14 @@
-"""The process that holds the test networks; run as `python keeper.py TAG`, by `network.py`.
+"""The process that holds the test networks; run as a program with a TAG, by `network.py`.
 
 It enters a network namespace of its own (and, for an ordinary user, a user namespace), makes one
 bridge per network and one tap per NIC, hands the taps' file descriptors to its parent and then
-answers requests. The namespace lives as long as the taps are open somewhere and dies with the
-last machine. Requests come over an abstract Unix socket named after TAG, one JSON line each:
+answers requests. The namespace lives as long as the taps are open somewhere: it dies with the
+keeper and the machines. Requests come over an abstract Unix socket named after TAG, one JSON line each:
 
     {"do": "counters"}            -> {"tap0": {"sent": 12, "received": 0, "dropped": 0}, …}
-    {"do": "links", "up": false}  -> {}
-
-This file is a program and imports nothing of pytest-ixy, so that it starts quickly.
+    {"do": "drain"}               -> {}    throw away what waits in the taps
+    {"do": "pace", "pid": 12, "taps": ["tap1"]} -> {}    hold process 12 to what tap1 can take
+    {"do": "pace"}                -> {}    let it run again
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ import select
 import socket
 import struct
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from pytest_ixy.providers.qemu.pacer import Pacer
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 TUNSETIFF, TUNSETVNETHDRSZ = 0x400454CA, 0x400454D8
@@ -32,7 +36,7 @@ VNET_HEADER = 12
 
 
 def unshare(flags: int) -> None:
-    """unshare(2)."""
+    """Leave the namespaces that `flags` name for new ones, as unshare(2)."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(flags) != 0:
         number = ctypes.get_errno()
@@ -103,40 +107,64 @@ def counters(link: Any) -> dict[str, dict[str, int]]:
     return found
 
 
-def set_links(link: Any, taps: list[str], *, up: bool) -> dict[str, int]:
-    """Take all taps down or up; down also throws away what is queued in them."""
-    for tap in taps:
-        link.link("set", index=link.link_lookup(ifname=tap)[0], state="up" if up else "down")
+def drain(descriptors: Iterable[int]) -> dict[str, int]:
+    """Read and forget what no machine has fetched from the taps: it is of a trial that is over."""
+    for descriptor in descriptors:
+        os.set_blocking(descriptor, False)
+        with contextlib.suppress(BlockingIOError):
+            while os.read(descriptor, 65536):
+                pass
     return {}
 
 
-def answer(link: Any, taps: list[str], request: dict[str, Any]) -> object:
-    """Do what a request says."""
-    if request["do"] == "counters":
-        return counters(link)
-    return set_links(link, taps, up=request["up"])
+class Service:
+    """Answers requests until the parent closes its end; paces a process in between."""
+
+    def __init__(
+        self, listener: socket.socket, parent: socket.socket, link: Any, taps: dict[str, int]
+    ) -> None:
+        self._listener, self._parent, self._link, self._taps = listener, parent, link, taps
+        self._pacer: Pacer | None = None
+
+    def run(self) -> None:
+        """Serve until the parent is gone."""
+        while True:
+            ready, _, _ = select.select([self._listener, self._parent], [], [], self._patience())
+            if self._pacer and time.monotonic() >= self._pacer.due:
+                self._pacer.tick()
+            if self._parent in ready and not self._parent.recv(1):
+                break
+            if self._listener in ready:
+                self._accept()
+        self._pace({})
+
+    def _patience(self) -> float | None:
+        return max(0.0, self._pacer.due - time.monotonic()) if self._pacer else None
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection, contextlib.suppress(OSError, ValueError, KeyError):
+            connection.settimeout(5)
+            if _is_ours(connection):
+                request = json.loads(connection.makefile("rb").readline())
+                connection.sendall(json.dumps(self._answer(request)).encode() + b"\n")
+
+    def _answer(self, request: dict[str, Any]) -> object:
+        if request["do"] == "counters":
+            return counters(self._link)
+        return drain(self._taps.values()) if request["do"] == "drain" else self._pace(request)
+
+    def _pace(self, request: dict[str, Any]) -> dict[str, int]:
+        if self._pacer:
+            self._pacer.end()
+        self._pacer = Pacer(request["pid"], request["taps"]) if "pid" in request else None
+        return {}
 
 
-def serve(listener: socket.socket, parent: socket.socket, link: Any, taps: list[str]) -> None:
-    """Answer requests of the same user until the parent closes its end."""
-    while True:
-        ready, _, _ = select.select([listener, parent], [], [])
-        if parent in ready and not parent.recv(1):
-            return
-        if listener in ready:
-            connection, _ = listener.accept()
-            with connection, contextlib.suppress(OSError, ValueError, KeyError):
-                connection.settimeout(5)
-                serve_one(connection, link, taps)
-
-
-def serve_one(connection: socket.socket, link: Any, taps: list[str]) -> None:
-    """Answer one request, if it comes from the user who owns the networks or from root."""
+def _is_ours(connection: socket.socket) -> bool:
+    """Whether the other end is the user who owns the networks, or root."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    if struct.unpack("3i", credentials)[1] not in {0, os.getuid(), OWNER}:
-        return
-    request = json.loads(connection.makefile("rb").readline())
-    connection.sendall(json.dumps(answer(link, taps, request)).encode() + b"\n")
+    return struct.unpack("3i", credentials)[1] in {0, os.getuid(), OWNER}
 
 
 OWNER = os.getuid()
@@ -161,9 +189,7 @@ def main() -> None:
         return
     names = list(descriptors)
     socket.send_fds(parent, [json.dumps({"taps": names}).encode()], [descriptors[name] for name in names])
-    for descriptor in descriptors.values():
-        os.close(descriptor)
-    serve(listener, parent, link, names)
+    Service(listener, parent, link, descriptors).run()
 
 
 if __name__ == "__main__":

@@ -7,20 +7,24 @@ import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from pytest_ixy import programs
 from pytest_ixy.errors import LabError
 from pytest_ixy.topology import Nic, Node, Topology
 
-KEEPER = Path(__file__).with_name("keeper.py")
+KEEPER = "pytest_ixy.providers.qemu.keeper"
 START_TIMEOUT = 30.0
 
 
 def tap_name(node: Node, nic: Nic) -> str:
     """Name of the tap behind a NIC; also its id in QEMU."""
     return f"tap-{node.name[:6]}-{node.nics.index(nic)}"
+
+
+def tap_names(node: Node) -> list[str]:
+    """The taps behind all NICs of a node."""
+    return [tap_name(node, nic) for nic in node.nics]
 
 
 def plan(topology: Topology) -> dict[str, list[str]]:
@@ -46,8 +50,8 @@ class Networks:
         self._parent, child = socket.socketpair()
         with child:
             self._process = subprocess.Popen(
-                programs.bound([sys.executable, "-I", str(KEEPER), tag]),
-                stdin=child,
+                programs.bound([sys.executable, "-P", "-m", KEEPER, tag]),
+                stdin=child.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 process_group=0,

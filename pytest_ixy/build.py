@@ -1,0 +1,113 @@
+"""Send the target to every node and run its build commands there, on all nodes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_ixy.bundle import Build, BuildStep
+from pytest_ixy.errors import LabError
+from pytest_ixy.pack import pack
+from pytest_ixy.parallel import all_at_once
+from pytest_ixy.progress import Progress
+from pytest_ixy.remote import Host
+from pytest_ixy.target import Target
+from pytest_ixy.testbed import Hosts, close
+
+UPLOAD_TIMEOUT = 600.0
+
+
+def folder_name(target: Target) -> str:
+    """The target's folder in the home of the user on a node, named as `git clone` would."""
+    return f"./{target.record.name}"
+
+
+def send(hosts: Hosts, target: Target, scratch: Path, progress: Progress) -> None:
+    """Unpack the target's work tree, with its `.git`, in every node's home folder."""
+    archive = scratch / "target.tar.zst"
+    with progress.phase("send"):
+        pack(target, archive)
+        all_at_once(
+            {
+                name: lambda host=host: host.unpack(archive, folder_name(target), timeout=UPLOAD_TIMEOUT)  # type: ignore[misc]
+                for name, host in hosts.items()
+            },
+            abort=lambda: close(hosts),
+        )
+
+
+def build(hosts: Hosts, target: Target, folder: Path, timeout: float, progress: Progress) -> dict[str, Build]:
+    """Run the build commands on every node; a failed command ends that node's build.
+
+    Args:
+        hosts: The nodes.
+        target: What was sent to them.
+        folder: The bundle's folder; logs go to `build/NODE.log` in it.
+        timeout: Seconds that each command may take.
+        progress: Told which node is at which command.
+
+    Raises:
+        LabError: a node was lost.
+    """
+    at: dict[str, str] = dict.fromkeys(hosts, "")
+    (folder / "build").mkdir(parents=True, exist_ok=True)
+
+    def on(name: str, host: Host) -> Build:
+        return _build_on(name, host, target, folder, timeout, at)
+
+    def tick(unfinished: list[str]) -> None:
+        progress.tell("; ".join(f"{name}: {at[name]}" for name in unfinished))
+
+    with progress.phase("build"):
+        return all_at_once(
+            {name: lambda name=name, host=host: on(name, host) for name, host in hosts.items()},  # type: ignore[misc]
+            tick=tick,
+            abort=lambda: close(hosts),
+        )
+
+
+def _build_on(  # noqa: PLR0913, PLR0917
+    name: str, host: Host, target: Target, folder: Path, timeout: float, at: dict[str, str]
+) -> Build:
+    steps: list[BuildStep] = []
+    log = Path("build") / f"{name}.log"
+    for number, command in enumerate(target.spec.build, 1):
+        at[name] = f"{number} of {len(target.spec.build)}, {command[:40]!r}"
+        with (folder / log).open("a", encoding="utf-8") as stream:
+            stream.write(f"$ {command}\n")
+        done = host.run(command, timeout=timeout, cwd=folder_name(target), log=folder / log)
+        steps.append(
+            BuildStep(
+                command=command, exit=done.exit, seconds=round(done.seconds, 3), timed_out=done.timed_out
+            )
+        )
+        if not steps[-1].exit.ok or done.timed_out:
+            require_space(name, done.output)
+            break
+    return Build(steps=tuple(steps), log=str(log))
+
+
+def first_failure(builds: Mapping[str, Build]) -> str | None:
+    """In one line which node's build failed where, or None when all are built."""
+    for name, made in builds.items():
+        if not made.ok:
+            return f"the build failed on {name}: {explain(made)}"
+    return None
+
+
+def explain(made: Build) -> str:
+    """What went wrong in a failed build."""
+    step = made.steps[-1]
+    if step.timed_out:
+        return f"{step.command!r} had not ended after {step.seconds:.0f} s"
+    how = f"was ended by {step.exit.signal}" if step.exit.signal else f"ended with status {step.exit.status}"
+    return f"{step.command!r} {how}"
+
+
+def require_space(node: str, output: str) -> None:
+    """Raise LabError when a failed command's output says that the node's disk is full."""
+    if "No space left on device" in output:
+        raise LabError(
+            f"The disk of {node} is full: a build command said 'No space left on device'.",
+            hint="give the machines an image with a larger disk (--ixy-image)",
+        )

@@ -1,0 +1,161 @@
+"""The fixtures: all that a scenario needs, and all that the shipped ones use.
+
+They are session-scoped and lazy: what no selected test asks for is not provisioned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_ixy.bundle import Build, Bundle, Run
+    from pytest_ixy.lab import Lab
+    from pytest_ixy.providers.base import Testbed
+    from pytest_ixy.rules import Finding
+    from pytest_ixy.target import Target
+
+T = TypeVar("T")
+
+
+def _lab(request: pytest.FixtureRequest) -> Lab:
+    if not request.config.pluginmanager.hasplugin("ixy-outcomes"):
+        pytest.skip("needs a repository to test: pytest --ixy-repo=URL|OWNER/NAME|FOLDER")
+    from pytest_ixy.session import LAB
+
+    return request.config.stash[LAB]
+
+
+def _once(request: pytest.FixtureRequest, fixture: str, work: Callable[[], T]) -> T:
+    """Do the work; when it fails, the tests after this one are skipped with that cause."""
+    from pytest_ixy.errors import IxyError
+    from pytest_ixy.session import OUTCOMES
+
+    try:
+        return work()
+    except IxyError as error:
+        request.config.stash[OUTCOMES].failed(fixture, f"{error.kind}: {error.what}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def ixy_target(request: pytest.FixtureRequest) -> Target:
+    """The repository under test at its commit: `record` (name, commit, dirty), `spec` (its ixy-ci.toml)."""
+    return _lab(request).target
+
+
+@pytest.fixture(scope="session")
+def ixy_testbed(request: pytest.FixtureRequest, ixy_target: Target) -> Testbed:
+    """Three machines on two networks, provisioned at first use: `nodes`, `accesses` (SSH), `record`."""
+    lab = _lab(request)
+
+    def work() -> Testbed:
+        return lab.hosts and lab.testbed  # type: ignore[return-value]
+
+    return _once(request, "ixy_testbed", work)
+
+
+class BuildResults:
+    """How the target's build went on each node; `results[role]` is a `pytest_ixy.bundle.Build`."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self.results: dict[str, Build] = lab.builds()
+
+    def __getitem__(self, role: str) -> Build:
+        return self.results[role]
+
+    def check(self, role: str) -> None:
+        """Fail the test, with the last lines of the log, when the target is not built on that node."""
+        from pytest_ixy.build import explain
+        from pytest_ixy.rules.words import plain
+
+        made = self.results[role]
+        if made.ok:
+            return
+        log = self._lab.folder / made.log
+        tail = log.read_text("utf-8", "replace")[-4000:] if log.exists() else ""
+        last = "\n".join(plain(line) for line in tail.splitlines()[-40:])
+        pytest.fail(f"{explain(made)}\n\n{last}\n\nlog: {log}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def ixy_build(request: pytest.FixtureRequest, ixy_testbed: Testbed) -> BuildResults:
+    """The target, sent to every node and built there; `ixy_build.check(role)` fails if it was not."""
+    lab = _lab(request)
+    return _once(request, "ixy_build", lambda: BuildResults(lab))
+
+
+@pytest.fixture(scope="session")
+def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callable[..., Bundle]:
+    """Call it to run a trial on the testbed: `ixy_trial(packets=1000)`; returns its `Bundle`."""
+    lab = _lab(request)
+    from pytest_ixy.build import first_failure
+    from pytest_ixy.errors import TargetError
+
+    def ready() -> Callable[..., Bundle]:
+        if failure := first_failure(ixy_build.results):
+            raise TargetError(f"not run: {failure}")
+        return lab.run_trial
+
+    return _once(request, "ixy_trial", ready)
+
+
+@pytest.fixture(scope="session")
+def ixy_bundle(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Bundle:
+    """The bundle of one trial with the packets that were asked for: manifest, capture, logs."""
+    return _once(request, "ixy_bundle", ixy_trial)
+
+
+@pytest.fixture(scope="session")
+def ixy_evidence(ixy_bundle: Bundle) -> Any:
+    """What rules judge: the bundle, with its capture read once for all of them."""
+    from pytest_ixy.rules import Evidence
+
+    return Evidence(ixy_bundle)
+
+
+@pytest.fixture
+def ixy_judge(request: pytest.FixtureRequest, ixy_evidence: Any) -> Callable[[str], Finding]:
+    """Call it with a rule's name: the test fails, is skipped or passes as the rule finds."""
+    from pytest_ixy.rules import pick
+
+    def judge(name: str) -> Finding:
+        (rule,) = pick([name])
+        finding = rule.judge(ixy_evidence)
+        _settle(request, finding, ixy_evidence.bundle)
+        return finding
+
+    return judge
+
+
+def _settle(request: pytest.FixtureRequest, finding: Finding, bundle: Bundle) -> None:
+    from pytest_ixy.outcomes import FINDING
+
+    request.node.stash[FINDING] = finding.as_dict()
+    if finding.outcome == "skipped":
+        pytest.skip(finding.title)
+    if finding.outcome == "failed":
+        pytest.fail(f"{finding.title}\n{finding.message}\nbundle: {bundle.path}", pytrace=False)
+
+
+@pytest.fixture
+def ixy_role(request: pytest.FixtureRequest, ixy_bundle: Bundle) -> Callable[[str], Run]:
+    """Call it with a role's name: the test fails unless that role did its part in the trial."""
+
+    def check(role: str) -> Run:
+        from pytest_ixy.rules import judge_run
+
+        if role not in ixy_bundle.manifest.roles:
+            pytest.skip(f"{role} was never started, because a role before it had ended")
+        run = ixy_bundle.manifest.roles[role]
+        finding = judge_run(role, run)
+        if finding.failed:
+            pytest.fail(
+                f"{finding.title}\n{finding.message}\nlog: {ixy_bundle.path / run.log}", pytrace=False
+            )
+        return run
+
+    return check

@@ -1,0 +1,107 @@
+"""Everything left of the bundle, done once and in order: target, testbed, build, trials.
+
+Knows nothing of pytest. A lab is used in one process; the testbed may belong to another.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_ixy import build, bundle, testbed, trial
+from pytest_ixy.bundle import Build, Bundle
+from pytest_ixy.errors import TargetError
+from pytest_ixy.progress import Progress
+from pytest_ixy.providers.base import Provider, Testbed
+from pytest_ixy.settings import Settings
+from pytest_ixy.target import Target
+from pytest_ixy.testbed import Hosts
+
+
+class Lab:
+    """One target on one testbed.
+
+    Attributes:
+        settings: What the user asked for.
+        target: What is tested.
+        folder: Where the first trial's bundle goes, and logs before it.
+        progress: Told about everything.
+    """
+
+    def __init__(  # noqa: PLR0913 - all keywords
+        self,
+        *,
+        settings: Settings,
+        target: Target,
+        folder: Path,
+        scratch: Path,
+        provider: Provider,
+        provision: Callable[[], Testbed],
+        progress: Progress,
+    ) -> None:
+        """Prepare; nothing is provisioned before `testbed` is asked for."""
+        self.settings, self.target, self.folder, self.progress = settings, target, folder, progress
+        self.scratch, self._provider, self._provision = scratch, provider, provision
+        self._testbed: Testbed | None = None
+        self._hosts: Hosts = {}
+        self._builds: dict[str, Build] | None = None
+        self._trials = 0
+
+    @property
+    def testbed(self) -> Testbed:
+        """The testbed, provisioned at the first use; LabError when it cannot be."""
+        if self._testbed is None:
+            self._testbed = self._provision()
+        return self._testbed
+
+    @property
+    def hosts(self) -> Hosts:
+        """The one connection to each node, opened at the first use."""
+        if not self._hosts:
+            self._hosts = testbed.connect(self.testbed, self._provider, self.settings, self.progress)
+        return self._hosts
+
+    def builds(self) -> dict[str, Build]:
+        """The target, sent to every node and built there; a failed build is an answer, not an error."""
+        if self._builds is None:
+            build.send(self.hosts, self.target, self.scratch, self.progress)
+            timeout = self.settings.timeouts.build
+            self._builds = build.build(self.hosts, self.target, self.folder, timeout, self.progress)
+            if build.first_failure(self._builds):
+                trial.leave_unrun(self._setup(), self.settings.packets, self.folder, self.progress)
+        return self._builds
+
+    def run_trial(self, packets: int | None = None) -> Bundle:
+        """Run a trial and open what it left; the first one's folder is `folder`.
+
+        Args:
+            packets: How many to capture; None for what the settings say.
+
+        Raises:
+            LabError: the lab could not tell.
+            TargetError: the target is not built.
+        """
+        if failure := build.first_failure(self.builds()):
+            raise TargetError(f"not run: {failure}")
+        self._trials += 1
+        folder = self.folder if self._trials == 1 else Path(f"{self.folder}-{self._trials}")
+        if folder != self.folder:
+            shutil.copytree(self.folder / "build", folder / "build")
+        return trial.run(self._setup(), packets or self.settings.packets, folder, self.progress)
+
+    def _setup(self) -> trial.Setup:
+        return trial.Setup(
+            self.testbed, self._provider, self.hosts, self.target, self._builds or {}, self.settings
+        )
+
+    def bundle(self) -> Bundle | None:
+        """What the first trial left, or what stands for it after a failed build."""
+        return bundle.load(self.folder) if (self.folder / bundle.MANIFEST).exists() else None
+
+    def close(self) -> None:
+        """Close the connections and keep the consoles of a testbed that never got to a trial."""
+        testbed.close(self._hosts)
+        self._hosts = {}
+        if self._testbed is not None and not (self.folder / bundle.MANIFEST).exists():
+            trial.keep_consoles(self._testbed, self.folder)

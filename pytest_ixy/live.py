@@ -1,0 +1,128 @@
+"""The live line: what the lab is doing, on a terminal in one line that changes, else in plain lines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from typing import IO, Any
+
+import pytest
+
+from pytest_ixy.progress import Step
+
+REFRESH = 0.1
+REPEAT = 30.0
+"""Seconds between plain lines of a phase that goes on."""
+
+TITLES = {
+    "clone": "getting the target",
+    "image": "machine image",
+    "boot": "booting",
+    "restore": "restoring the machines",
+    "connect": "connecting",
+    "send": "sending the target",
+    "build": "building",
+    "start": "starting roles",
+    "capture": "capturing",
+    "stop": "stopping roles",
+    "fetch": "fetching the capture",
+}
+
+
+class Live:
+    """Shows steps on a copy of the terminal's descriptor, which output capturing does not touch."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._stream = self._open()
+        self._lively = self._stream.isatty() and not os.environ.get("CI") and config.option.verbose >= 0
+        self._quiet = config.option.verbose < 0
+        self._shown_at = 0.0
+        self._on_line = False
+        self._plain: tuple[str, float] = ("", 0.0)
+
+    @staticmethod
+    def _open() -> IO[str]:
+        # a worker's standard output is its channel to the controller
+        source = sys.__stderr__ if "PYTEST_XDIST_WORKER" in os.environ else sys.__stdout__
+        try:
+            assert source is not None
+            return os.fdopen(os.dup(source.fileno()), "w", encoding="utf-8", errors="replace")
+        except (AssertionError, OSError, ValueError):
+            return open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed by close()
+
+    def show(self, step: Step) -> None:
+        """Show a step, not more often than an eye can follow."""
+        if self._lively:
+            self._show_lively(step)
+        elif not self._quiet:
+            self._show_plainly(step)
+
+    def _show_lively(self, step: Step) -> None:
+        now = time.monotonic()
+        if step.over:
+            self.erase()
+        elif now - self._shown_at >= REFRESH or not step.detail:
+            self._shown_at = now
+            text = f"ixy: {_words(step)} ({step.elapsed:.0f} s)"
+            self._write(
+                ("\r\x1b[K" if self._on_line else "\n") + text[: shutil.get_terminal_size().columns - 1]
+            )
+            self._on_line = True
+
+    def _show_plainly(self, step: Step) -> None:
+        phase, since = self._plain
+        now = time.monotonic()
+        if step.over:
+            if step.elapsed >= 1:
+                self._write(f"\nixy: {_words(step)}: {step.elapsed:.1f} s")
+        elif step.phase != phase:
+            self._plain = (step.phase, now)
+        elif now - since >= REPEAT:
+            self._plain = (phase, now)
+            self._write(f"\nixy: {_words(step)} ({step.elapsed:.0f} s)")
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        self.erase()
+        self._write(f"ixy: {text}\n")
+
+    def erase(self) -> None:
+        """Take the live line away and put the cursor back where pytest left it."""
+        if self._on_line:
+            self._on_line = False
+            column = self._column()
+            self._write("\r\x1b[K\x1b[A" + (f"\x1b[{column}C" if column else ""))
+
+    def _column(self) -> int:
+        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        width = getattr(getattr(reporter, "_tw", None), "width_of_current_line", 0)
+        return int(width) % shutil.get_terminal_size().columns
+
+    def _write(self, text: str) -> None:
+        if not self._stream.closed:
+            self._stream.write(text)
+            self._stream.flush()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self) -> None:
+        """Make room for pytest's own output."""
+        self.erase()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        """Make room for pytest's own output."""
+        self.erase()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self.erase()
+        self._stream.close()
+
+
+def _words(step: Step) -> str:
+    title = TITLES.get(step.phase, step.phase)
+    detail = "".join(letter if letter.isprintable() else " " for letter in step.detail)
+    return f"{title}: {detail}" if detail else title

@@ -1,0 +1,90 @@
+"""Turns what happens in the lab into pytest outcomes.
+
+The first cause is reported once: FAILED when the target is wrong, ERROR when the lab could not tell.
+Whatever depends on it is skipped with that cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_ixy.build import first_failure
+from pytest_ixy.errors import IxyError
+from pytest_ixy.lab import Lab
+from pytest_ixy.startup import scenarios_folder
+
+CHAIN = ("ixy_target", "ixy_testbed", "ixy_build", "ixy_trial", "ixy_bundle")
+"""The fixtures, each depending on the one before."""
+
+FINDING = pytest.StashKey[dict[str, Any]]()
+
+
+class Outcomes:
+    """Knows what has gone wrong so far, and marks reports with what they are about."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._causes: dict[str, str] = {}
+
+    @property
+    def label(self) -> str:
+        """The target's name in test ids."""
+        return self._lab.target.record.label
+
+    def failed(self, fixture: str, cause: str) -> None:
+        """Remember the first cause why `fixture` cannot be had."""
+        self._causes.setdefault(fixture, cause)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Give every test of the target its name, such as `test_build[ixy@0e00605-fwd]`."""
+        if "ixy_target" in metafunc.fixturenames:
+            metafunc.parametrize("ixy_target", [self.label], indirect=True, scope="session")
+
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Any:
+        """Name the shipped scenarios alike wherever they are installed."""
+        root = scenarios_folder()
+        if not module_path.is_relative_to(root):
+            return None
+        name = f"scenarios/{module_path.relative_to(root).as_posix()}"
+        return pytest.Module.from_parent(parent, path=module_path, nodeid=name)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip what depends on something that went wrong before."""
+        names = getattr(item, "fixturenames", ())
+        for fixture, cause in self._causes.items():
+            if fixture in names:
+                pytest.skip(cause)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Show our errors as their text, and tell the reports which target and bundle this is about."""
+        report = yield
+        if call.excinfo is not None and isinstance(call.excinfo.value, IxyError):
+            report.longrepr = f"{call.excinfo.value.kind}: {call.excinfo.value}"
+        if "ixy_target" in getattr(item, "fixturenames", ()):
+            self._mark(report, item)
+            self._note_build(report, item)
+        return report
+
+    def _mark(self, report: Any, item: pytest.Item) -> None:
+        report.ixy_target = self.label
+        if (self._lab.folder / "manifest.json").exists():
+            report.ixy_bundle = str(self._lab.folder)
+        if (finding := item.stash.get(FINDING, None)) is not None:
+            report.ixy_finding = finding
+
+    def _note_build(self, report: pytest.TestReport, item: pytest.Item) -> None:
+        """After a failed test of a build, the trial is skipped for that reason."""
+        names = getattr(item, "fixturenames", ())
+        if not report.failed or report.when != "call" or "ixy_build" not in names or "ixy_trial" in names:
+            return
+        if failure := first_failure(self._lab.builds()):
+            self.failed("ixy_trial", f"not run: {failure}")

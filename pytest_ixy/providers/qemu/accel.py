@@ -1,0 +1,139 @@
+"""KVM or TCG: KVM only where it is shown to work.
+
+A `/dev/kvm` that opens proves nothing: under some kinds of nested virtualisation a guest hangs
+or crawls. So the image's own kernel is booted until its initramfs says so, with a deadline, and
+the answer is remembered for this boot of the host and this QEMU.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pytest_ixy import paths, programs
+from pytest_ixy.errors import UsageError
+
+KVM, TCG = "kvm", "tcg"
+DEVICE = Path("/dev/kvm")
+FIRMWARE_DEADLINE = 4.0
+KERNEL_DEADLINE = 20.0
+BOOT_SECTOR = bytes([0xB0, 0x10, 0xE6, 0xF4, 0xF4]).ljust(510, b"\0") + b"\x55\xaa"
+"""mov al, 0x10; out 0xf4, al: ends QEMU with status 33 by way of isa-debug-exit."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether KVM works here, and the reason in words."""
+
+    works: bool
+    reason: str
+
+
+def choose(wish: str, kernel_folder: Path | None) -> tuple[str, str]:
+    """The accelerator to use and why, for the wish `auto`, `kvm` or `tcg`.
+
+    Raises:
+        UsageError: kvm was asked for by name and does not work here.
+    """
+    if wish == TCG:
+        return TCG, "TCG as asked"
+    verdict = probe(kernel_folder)
+    if verdict.works:
+        return KVM, verdict.reason
+    if wish == KVM:
+        raise UsageError(f"KVM was asked for, but {verdict.reason}.", hint="use --ixy-accel=auto or tcg")
+    return TCG, f"TCG, because {verdict.reason}"
+
+
+def probe(kernel_folder: Path | None) -> Verdict:
+    """Try KVM with a boot sector and then, if there is an image, with its kernel."""
+    if not DEVICE.exists():
+        return Verdict(works=False, reason=f"there is no {DEVICE}")
+    if not os.access(DEVICE, os.R_OK | os.W_OK):
+        return Verdict(works=False, reason=f"{DEVICE} may not be opened by this user")
+    memory = _memory(kernel_folder)
+    if memory.exists():
+        return Verdict(**json.loads(memory.read_text(encoding="utf-8")))
+    verdict = _try_firmware()
+    if verdict.works and kernel_folder is not None:
+        verdict = _try_kernel(kernel_folder)
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    memory.write_text(json.dumps(asdict(verdict)), encoding="utf-8")
+    return verdict
+
+
+def _memory(kernel_folder: Path | None) -> Path:
+    """File that remembers the verdict; another boot, QEMU or kernel has another one."""
+    qemu = Path(programs.find("qemu-system-x86_64")).resolve()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    key = f"{boot} {qemu} {qemu.stat().st_mtime_ns} {kernel_folder}"
+    return paths.state_folder() / f"kvm-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
+
+
+def _try_firmware() -> Verdict:
+    command = [
+        "-nodefaults",
+        "-display",
+        "none",
+        "-m",
+        "16",
+        "-device",
+        "isa-debug-exit,iobase=0xf4,iosize=4",
+    ]
+    command += ["-drive", "format=raw,file=/dev/fd/0,if=ide,snapshot=on"]
+    sector = os.memfd_create("boot-sector")
+    try:
+        os.write(sector, BOOT_SECTOR)
+        code, _ = _run(command, FIRMWARE_DEADLINE, sector)
+    finally:
+        os.close(sector)
+    if code is None:
+        return Verdict(
+            works=False, reason=f"a boot sector did not run under KVM within {FIRMWARE_DEADLINE:.0f} s"
+        )
+    if code != (0x10 << 1) | 1:
+        return Verdict(works=False, reason=f"a boot sector failed under KVM (QEMU's status {code})")
+    return Verdict(works=True, reason="KVM ran a boot sector")
+
+
+def _try_kernel(folder: Path) -> Verdict:
+    command = [
+        "-nodefaults",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-m",
+        "256",
+        "-cpu",
+        "host",
+        "-serial",
+        "stdio",
+    ]
+    command += ["-kernel", str(folder / "kernel"), "-initrd", str(folder / "initrd")]
+    command += ["-append", "console=ttyS0 panic=-1 ixy.probe"]
+    _, output = _run(command, KERNEL_DEADLINE, subprocess.DEVNULL)
+    if b"ixy-probe-ok" in output:
+        return Verdict(works=True, reason="KVM booted the image's kernel")
+    return Verdict(
+        works=False, reason=f"the image's kernel did not boot under KVM within {KERNEL_DEADLINE:.0f} s"
+    )
+
+
+def _run(arguments: list[str], deadline: float, stdin: int) -> tuple[int | None, bytes]:
+    command = programs.bound(["qemu-system-x86_64", "-accel", "kvm", *arguments])
+    try:
+        done = subprocess.run(
+            command,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=deadline,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as expired:
+        return None, expired.stdout or b""
+    return done.returncode, done.stdout

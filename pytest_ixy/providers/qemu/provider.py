@@ -1,0 +1,160 @@
+"""Provider `qemu`: restore three machines from one saved state and plug their NICs in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_ixy.bundle import NicRecord, NodeRecord, ProviderRecord
+from pytest_ixy.ledger import Ledger
+from pytest_ixy.progress import Progress
+from pytest_ixy.providers.base import Counters, Testbed
+from pytest_ixy.providers.qemu import accel, cloud, disks, image, network, saved
+from pytest_ixy.providers.qemu.machine import Hardware, Machine
+from pytest_ixy.settings import Settings
+from pytest_ixy.topology import Nic, Node, Topology
+
+MODEL = "virtio-net-pci"
+TRANSITIONAL = {"disable-legacy": "off", "disable-modern": "off"}
+"""Device id 0x1000, which is the one that ixy's virtio driver looks for."""
+
+
+class Qemu:
+    """Machines on this host; see `pytest_ixy.providers.base.Provider`."""
+
+    def __init__(self) -> None:
+        self._machines: dict[str, Machine] = {}
+        self._networks: network.Networks | None = None
+
+    def provision(
+        self, topology: Topology, settings: Settings, book: Ledger, scratch: Path, progress: Progress
+    ) -> Testbed:
+        """Image, first boot (both once), then restore; see the protocol."""
+        with progress.phase("image"):
+            hardware = self._hardware(settings, scratch, progress.tell)
+        with progress.phase("boot"):
+            state = saved.ensure(hardware[0], book, scratch, settings.timeouts.connect, progress.tell)
+        with progress.phase("restore"):
+            self._restore(topology, hardware[0], state, book, scratch)
+            return self._testbed(topology, hardware, book.run)
+
+    @staticmethod
+    def _hardware(settings: Settings, scratch: Path, tell: Callable[[str], None]) -> tuple[Hardware, str]:
+        wish = settings.qemu
+        found = cloud.ensure(wish.image, tell) if wish.image else image.ensure(tell, scratch)
+        chosen, why = accel.choose(wish.accel, found.folder if found.kernel else None)
+        return Hardware(found, chosen, wish.memory, offline=settings.offline), why
+
+    def _restore(
+        self, topology: Topology, hardware: Hardware, state: saved.Saved, book: Ledger, scratch: Path
+    ) -> None:
+        """Start all machines at once, then see each of them run."""
+        address = f"{book.run}-net"
+        book.intend("process", address)
+        self._networks = networks = network.Networks(address, topology)
+        for node in topology.nodes:
+            taps = {name: networks.taps[name] for name in network.tap_names(node)}
+            tag = f"{book.run}-{node.name}"
+            book.intend("process", tag)
+            disk = disks.overlay(state.disk, "qcow2", scratch / f"{node.name}.qcow2")
+            console = scratch / f"{node.name}.console"
+            self._machines[node.name] = Machine(
+                hardware, tag=tag, disk=disk, console=console, taps=taps, restored=True
+            )
+        networks.close_taps()
+        for node in topology.nodes:
+            machine = self._machines[node.name]
+            machine.connect()
+            machine.restore(state.memory)
+            for number, nic in enumerate(node.nics):
+                backend = network.tap_name(node, nic)
+                mac = mac_address(topology, node, number)
+                machine.plug(model=MODEL, backend=backend, mac=mac, pci=nic.pci, extra=TRANSITIONAL)
+
+    def _testbed(self, topology: Topology, hardware: tuple[Hardware, str], run: str) -> Testbed:
+        accesses = {
+            name: saved.access(hardware[0], name, machine.ssh_port())
+            for name, machine in self._machines.items()
+        }
+        nodes = tuple(self._record(topology, node) for node in topology.nodes)
+        private = {
+            "address": f"{run}-net",
+            "pids": {name: machine.pid for name, machine in self._machines.items()},
+        }
+        kind, why = hardware[0].accel, hardware[1]
+        record = ProviderRecord(name="qemu", accelerator=kind, image=hardware[0].image.name, notes=(why,))
+        greetings = {node.name: _greeting(node.nics) for node in topology.nodes}
+        return Testbed(run, topology, record, nodes, accesses, greetings, private)
+
+    def _record(self, topology: Topology, node: Node) -> NodeRecord:
+        nics = tuple(
+            NicRecord(network=nic.network, pci=nic.pci, mac=mac_address(topology, node, number))
+            for number, nic in enumerate(node.nics)
+        )
+        return NodeRecord(
+            name=node.name, nics=nics, address="127.0.0.1", console=str(self._machines[node.name].console)
+        )
+
+    def destroy(self) -> list[str]:
+        """Kill the machines; the networks go with them."""
+        errors = []
+        if self._networks is not None:
+            self._networks.close_taps()
+        ends = [machine.kill for machine in self._machines.values()]
+        for end in (*ends, *([self._networks.close] if self._networks else [])):
+            try:
+                end()
+            except OSError as error:
+                errors.append(str(error))
+        self._machines, self._networks = {}, None
+        return errors
+
+    def ended(self, testbed: Testbed, node: str) -> str | None:
+        """Whether the node's QEMU is gone."""
+        if node in self._machines:
+            return self._machines[node].ended()
+        alive = Path(f"/proc/{testbed.private['pids'][node]}").exists()
+        return None if alive else "its QEMU has ended"
+
+    def begin_trial(self, testbed: Testbed) -> None:
+        """Throw away frames of an earlier trial."""
+        network.ask(testbed.private["address"], {"do": "drain"})
+
+    def begin_traffic(self, testbed: Testbed) -> None:
+        """Hold pktgen to what the others can take."""
+        receivers = [tap for node in testbed.topology.nodes[:-1] for tap in network.tap_names(node)]
+        sender = testbed.topology.nodes[-1].name
+        request = {"do": "pace", "pid": testbed.private["pids"][sender], "taps": receivers}
+        network.ask(testbed.private["address"], request)
+
+    def end_traffic(self, testbed: Testbed) -> None:
+        """Let it run freely again."""
+        network.ask(testbed.private["address"], {"do": "pace"})
+
+    def counters(self, testbed: Testbed) -> Counters:
+        """The taps' counters; a tap receives what the guest sends."""
+        counted = network.ask(testbed.private["address"], {"do": "counters"})
+        return {
+            record.name: tuple(
+                nic.model_copy(update=counted[network.tap_name(node, plan)])
+                for nic, plan in zip(record.nics, node.nics, strict=True)
+            )
+            for record, node in zip(testbed.nodes, testbed.topology.nodes, strict=True)
+        }
+
+
+def mac_address(topology: Topology, node: Node, number: int) -> str:
+    """A MAC address of the testbed's own: it tells node and NIC."""
+    return f"52:54:00:16:{topology.nodes.index(node) + 1:02x}:{number + 1:02x}"
+
+
+def _greeting(nics: tuple[Nic, ...]) -> str:
+    """Set the clock, which stood still while saved, stir the random pool, and wait for the NICs."""
+    folders = " ".join(f"/sys/bus/pci/devices/{nic.pci}" for nic in nics)
+    return (
+        "date -s @{now} >/dev/null; "
+        f"echo {os.urandom(32).hex()} > /dev/urandom; "
+        f"for nic in {folders}; do n=0; until [ -e $nic/driver ]; do n=$((n+1)); "
+        '[ $n -lt 200 ] || { echo "no driver took $nic"; exit 1; }; sleep 0.05; done; done'
+    )

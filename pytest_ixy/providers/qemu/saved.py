@@ -1,0 +1,107 @@
+"""A machine that has booted, saved: each run restores it instead of booting.
+
+What is saved has no test NIC. These are plugged in after restoring, so that one state serves every
+role, and the restored machines do not share the saved one's addresses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_ixy import programs
+from pytest_ixy.ledger import Ledger
+from pytest_ixy.providers.qemu import disks
+from pytest_ixy.providers.qemu.image import locked
+from pytest_ixy.providers.qemu.machine import QEMU, Hardware, Machine
+from pytest_ixy.remote import Access, Host
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A saved state: the disk as the machine left it, and its memory."""
+
+    folder: Path
+
+    @property
+    def disk(self) -> Path:
+        """Disk to lay the runs' overlays on."""
+        return self.folder / "booted.qcow2"
+
+    @property
+    def memory(self) -> Path:
+        """Memory and devices, for QEMU's -incoming."""
+        return self.folder / "memory"
+
+    @property
+    def console(self) -> Path:
+        """The boot's console output."""
+        return self.folder / "boot.log"
+
+
+def ensure(
+    hardware: Hardware, book: Ledger, scratch: Path, boot_timeout: float, tell: Callable[[str], None]
+) -> Saved:
+    """The saved state for this hardware, from the cache or made now by booting once."""
+    saved = Saved(hardware.image.folder / f"state-{_digest(hardware)}")
+    if saved.memory.exists():
+        return saved
+    with locked(saved.folder, tell):
+        if not saved.memory.exists():
+            _make(saved, hardware, book, scratch / "boot", boot_timeout, tell)
+    return saved
+
+
+def _digest(hardware: Hardware) -> str:
+    """A state fits only the QEMU and the arguments that it was saved with."""
+    version = subprocess.run(
+        [programs.find(QEMU), "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    return hashlib.sha256(json.dumps([version, hardware.arguments()]).encode()).hexdigest()[:12]
+
+
+def access(hardware: Hardware, name: str, port: int) -> Access:
+    """How to reach a machine on a forwarded port of this host."""
+    image = hardware.image
+    return Access(
+        name=name, host="127.0.0.1", port=port, user=image.user, key=str(image.key), host_key=image.host_key
+    )
+
+
+def _make(  # noqa: PLR0913
+    saved: Saved, hardware: Hardware, book: Ledger, scratch: Path, timeout: float, tell: Callable[[str], None]
+) -> None:
+    scratch.mkdir(parents=True)
+    tag = f"{book.run}-boot"
+    book.intend("process", tag)
+    disk = disks.overlay(hardware.image.disk, hardware.image.disk_format, scratch / "booted.qcow2")
+    machine = Machine(hardware, tag=tag, disk=disk, console=scratch / "boot.log")
+    try:
+        machine.connect()
+        tell("the first machine, to be saved for all later runs")
+        _await_boot(machine, hardware, timeout, tell)
+        machine.save(scratch / "memory")
+    finally:
+        machine.kill()
+    if saved.folder.exists():
+        shutil.rmtree(saved.folder)
+    scratch.rename(saved.folder)
+
+
+def _await_boot(machine: Machine, hardware: Hardware, timeout: float, tell: Callable[[str], None]) -> None:
+    def waited(seconds: float) -> None:
+        tell(f"the first machine, to be saved for all later runs, {seconds:.0f} s: {_console_line(machine)}")
+
+    where = access(hardware, "boot", machine.ssh_port())
+    with Host.connect(where, deadline=timeout, on_wait=waited, alive=machine.ended) as host:
+        host.run("sync", timeout=60, check=True)
+
+
+def _console_line(machine: Machine) -> str:
+    text = programs.tail(machine.console, lines=1) if machine.console.exists() else ""
+    return "".join(letter for letter in text if letter.isprintable())[:60]

@@ -1,0 +1,132 @@
+"""A pytest session with a target: sets up the lab, and turns its errors into test outcomes."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_ixy import source, sweep, target, testbed
+from pytest_ixy.errors import IxyError
+from pytest_ixy.lab import Lab
+from pytest_ixy.live import Live
+from pytest_ixy.outcomes import Outcomes
+from pytest_ixy.progress import Progress
+from pytest_ixy.providers import base
+from pytest_ixy.settings import Settings
+from pytest_ixy.startup import settings_of
+from pytest_ixy.testbed import Owner, Workspace
+
+LAB = pytest.StashKey[Lab]()
+OWNER = pytest.StashKey[Owner]()
+OUTCOMES = pytest.StashKey[Outcomes]()
+
+
+def start(config: pytest.Config) -> None:
+    """Get the target and register what turns a lab into tests; provisions nothing."""
+    settings = settings_of(config)
+    live = Live(config)
+    config.add_cleanup(live.close)
+    try:
+        if hasattr(config, "workerinput"):
+            lab = _adopt(config, settings, live)
+        else:
+            lab = _own(config, settings, live)
+    except IxyError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[LAB] = lab
+    config.stash[OUTCOMES] = Outcomes(lab)
+    config.pluginmanager.register(config.stash[OUTCOMES], "ixy-outcomes")
+    config.pluginmanager.register(live, "ixy-live")
+
+
+def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
+    """This process owns the testbed: the only one, or xdist's controller."""
+    from pytest_ixy.report.collect import Reports
+    from pytest_ixy.xdist import Controller
+
+    assert settings.repo is not None
+    if threading.current_thread() is threading.main_thread():
+        _end_on_sigterm(config)
+    for swept in sweep.sweep():
+        live.say(f"swept what the killed run {swept.run} left: {', '.join(swept.removed) or 'nothing'}")
+        for error in swept.errors:
+            live.say(f"could not remove {error}")
+    run = testbed.run_id(settings.scenario, source.parse(settings.repo).name)
+    workspace = Workspace(run)
+    owner = config.stash[OWNER] = Owner(workspace, base.load(settings.provider))
+    config.add_cleanup(lambda: _release(config, owner, live))
+    progress = Progress(live.show)
+    got = _fetch(settings, workspace, progress)
+    lab = Lab(
+        settings=settings,
+        target=got,
+        folder=settings.artifacts / run,
+        scratch=workspace.scratch,
+        provider=owner.provider,
+        provision=lambda: owner.provision(lab_topology(settings), settings, progress),
+        progress=progress,
+    )
+    config.pluginmanager.register(Reports(config), "ixy-reports")
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(Controller(lab), "ixy-xdist")
+    return lab
+
+
+def lab_topology(settings: Settings) -> Any:
+    """The topology of the scenario."""
+    from pytest_ixy.topology import forward_topology
+
+    return forward_topology(settings.pci)
+
+
+def _fetch(settings: Settings, workspace: Workspace, progress: Progress) -> target.Target:
+    assert settings.repo is not None
+    with progress.phase("clone"):
+        progress.tell(settings.repo)
+        return target.fetch(
+            settings.repo,
+            settings.ref,
+            workspace.scratch / "target",
+            timeout=settings.timeouts.fetch,
+            exclude=[settings.artifacts],
+        )
+
+
+def _adopt(config: pytest.Config, settings: Settings, live: Live) -> Lab:
+    """A worker: target and testbed come from the controller."""
+    from pytest_ixy.xdist import received
+
+    handed = received(config)
+    return Lab(
+        settings=settings,
+        target=handed.target,
+        folder=settings.artifacts / handed.run,
+        scratch=Path(handed.scratch) / config.workerinput["workerid"],  # type: ignore[attr-defined]
+        provider=base.load(settings.provider),
+        provision=handed.testbed,
+        progress=Progress(live.show),
+    )
+
+
+def _end_on_sigterm(config: pytest.Config) -> None:
+    """Let SIGTERM end the session as Ctrl-C does: with reports, and with everything taken down."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    config.add_cleanup(lambda: signal.signal(signal.SIGTERM, before))
+
+
+def _release(config: pytest.Config, owner: Owner, live: Live) -> None:
+    """Take everything down, not to be interrupted: it takes a second, and a leak would take longer."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    try:
+        if (lab := config.stash.get(LAB, None)) is not None:
+            lab.close()
+        for error in owner.release():
+            live.say(f"not taken down: {error}")
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)

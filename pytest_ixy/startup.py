@@ -1,0 +1,106 @@
+"""Before pytest has settled what to collect: add the scenario, keep the target's files out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_ixy import options, paths
+from pytest_ixy.errors import UsageError
+from pytest_ixy.settings import Settings, resolve
+
+FLAG = "--ixy-repo"
+
+
+def scenarios_folder() -> Path:
+    """Where the shipped scenarios are: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "scenarios"
+    return inside if inside.is_dir() else package.parent / "scenarios"
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """All settings; pytest.UsageError, which ends pytest with status 4, when one is wrong."""
+    import os
+
+    ini_folder = config.inipath.parent if config.inipath else None
+    try:
+        settings = resolve(
+            cli=options.command_line(config),
+            environ=os.environ,
+            ini=options.ini(config),
+            ini_folder=ini_folder,
+        )
+        scenario_path(settings)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+    return settings
+
+
+def scenario_path(settings: Settings) -> Path:
+    """Folder of the scenario that was asked for; UsageError when there is none of that name."""
+    root = scenarios_folder()
+    known = sorted(folder.name for folder in root.iterdir() if any(folder.glob("test_*.py")))
+    if settings.scenario not in known:
+        raise UsageError(
+            f"There is no scenario {settings.scenario!r}.", hint=f"the scenarios are: {', '.join(known)}"
+        )
+    return root / settings.scenario
+
+
+def prepare(config: pytest.Config, args: list[str]) -> None:
+    """Add the scenario's path to `args` when the user gave no path, and guard against the target."""
+    _refuse_separate_path(args)
+    given = config.known_args_namespace
+    if given.file_or_dir:
+        return
+    settings = settings_of_early(config)
+    _keep_target_out(config, settings)
+    path = str(scenario_path(settings))
+    args.append(path)
+    given.file_or_dir = [path]  # else the conftest.py of the working directory is loaded
+
+
+def settings_of_early(config: pytest.Config) -> Settings:
+    """The settings before pytest has parsed everything; it already knows our options."""
+    config.option.__dict__.update(
+        {key: value for key, value in vars(config.known_args_namespace).items() if key.startswith("ixy_")}
+    )
+    return settings_of(config)
+
+
+def _refuse_separate_path(args: list[str]) -> None:
+    """`--ixy-repo ../driver` has pytest take the folder for a test path, and its ini file for ours.
+
+    That happens before any plugin is loaded, so all that can be done is to stop.
+    """
+    for flag, value in zip(args, args[1:], strict=False):
+        if flag == FLAG and Path(value).expanduser().exists():
+            raise pytest.UsageError(
+                f"'{FLAG} {value}' lets pytest take its configuration from the folder that is to be tested.\n"
+                f"  what to do: write it as one word: {FLAG}={value}"
+            )
+
+
+def _keep_target_out(config: pytest.Config, settings: Settings) -> None:
+    """When pytest runs inside of the target, do not let that be rootdir or give configuration."""
+    target = Path(settings.repo or "").expanduser()
+    if not settings.repo or not target.is_dir():
+        return
+    if not _within(config.rootpath, target):
+        return
+    explicit = config.known_args_namespace.inifilename
+    if config.inipath and not explicit and config.inicfg:
+        raise pytest.UsageError(
+            f"pytest would take its configuration from {config.inipath}, which belongs to the target.\n"
+            f"  what to do: run from another folder, or give a configuration of your own with -c FILE"
+        )
+    neutral = paths.cache_folder() / "rootdir"
+    neutral.mkdir(parents=True, exist_ok=True)
+    # pytest has no public way to say this at so late a time, and no plugin is asked earlier
+    config._rootpath = neutral  # noqa: SLF001
+
+
+def _within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())

@@ -1,0 +1,125 @@
+"""Own a testbed: provision it with everything written down first, connect to it, take it down."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_ixy import ledger, paths, sweep
+from pytest_ixy.errors import LabError
+from pytest_ixy.parallel import all_at_once
+from pytest_ixy.progress import Progress
+from pytest_ixy.providers.base import Provider, Testbed
+from pytest_ixy.remote import Host
+from pytest_ixy.settings import Settings
+from pytest_ixy.topology import Topology
+
+GREETING_TIMEOUT = 60.0
+
+
+def run_id(scenario: str, target: str) -> str:
+    """A name for a run that sorts by time and that no other run has: `2026-11-21T20-12-07-forward-ixy-1f3a`."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+    return f"{now}-{scenario}-{target}-{secrets.token_hex(2)}"
+
+
+class Workspace:
+    """The scratch folder of a run and the ledger of what the run makes.
+
+    Attributes:
+        run: Id of the run.
+        book: Its ledger.
+        scratch: Folder for disks, clones and the like; gone after `close`.
+    """
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.book = ledger.create(run)
+        self.scratch = paths.scratch_folder(run)
+        self.book.intend("folder", str(self.scratch))
+        self.scratch.mkdir(parents=True)
+
+    def close(self) -> sweep.Swept:
+        """Remove whatever the ledger still lists, and the ledger."""
+        return sweep.settle(self.book)
+
+
+class Owner:
+    """The one process that provisions a testbed and takes it down again."""
+
+    def __init__(self, workspace: Workspace, provider: Provider) -> None:
+        self.workspace = workspace
+        self.provider = provider
+
+    def provision(self, topology: Topology, settings: Settings, progress: Progress) -> Testbed:
+        """Make the topology real; what was half made is unmade before an error leaves.
+
+        Raises:
+            LabError: it could not be done.
+        """
+        space = self.workspace
+        try:
+            return self.provider.provision(topology, settings, space.book, space.scratch, progress)
+        except BaseException:
+            self.provider.destroy()
+            raise
+
+    def release(self) -> list[str]:
+        """Unmake everything; the errors met, for the user to see."""
+        return [*self.provider.destroy(), *self.workspace.close().errors]
+
+
+Hosts = Mapping[str, Host]
+
+
+def connect(testbed: Testbed, provider: Provider, settings: Settings, progress: Progress) -> Hosts:
+    """Open the one connection to each node, all at once, and greet the nodes.
+
+    Raises:
+        LabError: a node was not reached in time, or is not as it should be.
+    """
+    hosts: dict[str, Host] = {}
+
+    def enter(node: str) -> None:
+        access = testbed.accesses[node]
+        hosts[node] = Host.connect(
+            access, deadline=settings.timeouts.connect, alive=lambda: provider.ended(testbed, node)
+        )
+        _greet(testbed, hosts[node])
+
+    def tick(unfinished: list[str]) -> None:
+        count = len(testbed.accesses)
+        progress.tell(f"{count - len(unfinished)} of {count}, waiting for {', '.join(unfinished)}")
+
+    with progress.phase("connect"):
+        try:
+            all_at_once({node: lambda node=node: enter(node) for node in testbed.accesses}, tick=tick)  # type: ignore[misc]
+        except BaseException:
+            close(hosts)
+            raise
+    return hosts
+
+
+def _greet(testbed: Testbed, host: Host) -> None:
+    name = host.access.name
+    if not (greeting := testbed.greetings.get(name)):
+        return
+    done = host.run(greeting.replace("{now}", f"{time.time():.3f}"), timeout=GREETING_TIMEOUT, root=True)
+    if not done.exit.ok:
+        raise LabError(f"{name} is not as it should be: {done.output.strip()[-500:] or 'no answer in time'}")
+
+
+def close(hosts: Hosts) -> None:
+    """Close the connections; what still runs on the nodes loses its terminal."""
+    for host in hosts.values():
+        host.close()
+
+
+def disk_free(folder: Path) -> int:
+    """Bytes that an ordinary user may still write below `folder`."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize

@@ -1,0 +1,103 @@
+"""pytest-xdist: the controller owns the testbed, one worker uses it, the others do without.
+
+A worker cannot own machines: execnet gives it five seconds to end. So the controller provisions
+before it starts the first worker, hands over what is needed to reach the machines, and takes them
+down when everything else is over. All tests of a target go to one worker, as they share a trial.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from pytest_ixy import spec
+from pytest_ixy.bundle import TargetRecord
+from pytest_ixy.errors import LabError
+from pytest_ixy.lab import Lab
+from pytest_ixy.providers.base import Testbed
+from pytest_ixy.target import Target
+
+KEY = "ixy"
+
+
+class Controller:
+    """The hooks of pytest-xdist that are called in the process that starts the workers."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._handed: dict[str, Any] | None = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Give a worker what it needs; the first one's turn provisions."""
+        if self._handed is None:
+            self._handed = hand_over(self._lab)
+        node.workerinput[KEY] = self._handed
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Keep the tests of a target together."""
+        return _ByTarget(config, log, self._lab.target.record.label)
+
+
+class _ByTarget(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests that have the target's label in their id are one unit, any other test is its own."""
+
+    def __init__(self, config: pytest.Config, log: Any, label: str) -> None:
+        super().__init__(config, log)
+        self._mark = f"[{label}"
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self._mark if self._mark in nodeid else nodeid
+
+
+def hand_over(lab: Lab) -> dict[str, Any]:
+    """The lab as JSON; when it cannot be provisioned, the reason instead of the testbed."""
+    from pydantic import TypeAdapter
+
+    target = lab.target
+    handed: dict[str, Any] = {
+        "run": lab.folder.name,
+        "scratch": str(lab.scratch),
+        "target": {
+            "record": target.record.model_dump(),
+            "folder": str(target.folder),
+            "diff": target.diff,
+        },
+    }
+    try:
+        handed["testbed"] = TypeAdapter(Testbed).dump_python(lab.testbed, mode="json")
+    except LabError as error:
+        handed["failure"] = {"what": error.what, "hint": error.hint}
+    return handed
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a worker was given; `testbed()` raises the controller's LabError if there is none."""
+
+    run: str
+    scratch: str
+    target: Target
+    _data: dict[str, Any]
+
+    def testbed(self) -> Testbed:
+        """How to reach the machines that the controller holds."""
+        from pydantic import TypeAdapter
+
+        if failure := self._data.get("failure"):
+            raise LabError(failure["what"], hint=failure["hint"])
+        return TypeAdapter(Testbed).validate_python(self._data["testbed"])
+
+
+def received(config: Any) -> Received:
+    """Read what the controller handed over."""
+    data = config.workerinput[KEY]
+    record = TargetRecord(**data["target"]["record"])
+    folder = Path(data["target"]["folder"])
+    target = Target(record, spec.read(folder, record.label), folder, data["target"]["diff"])
+    return Received(data["run"], data["scratch"], target, data)

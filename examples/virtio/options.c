@@ -46,24 +46,21 @@ uint64_t options_number(const char *text, uint64_t least, uint64_t most, const c
     return number;
 }
 
-/* Split "FIRST[:SECOND]" at the colon; the second number is at least 1. */
-static uint64_t pair(char *text, uint64_t least, uint64_t most, const char *name, uint64_t *second,
-                     uint64_t second_most)
+/* Split "FIRST[:SECOND]" at the colon, and return what follows it, "1" if there is none. */
+static const char *split(char *text)
 {
     char *colon = strchr(text, ':');
 
-    *second = 1;
-    if (colon) {
-        *colon = '\0';
-        *second = options_number(colon + 1, 1, second_most, name);
-    }
-    return options_number(text, least, most, name);
+    if (!colon)
+        return "1";
+    *colon = '\0';
+    return colon + 1;
 }
 
 static void apply(struct options *options, enum option_id id, char *text, const char *name)
 {
     struct mischief *mischief = &options->mischief;
-    uint64_t status;
+    const char *second;
 
     switch (id) {
     case HELP: break; /* done by options_parse() */
@@ -72,19 +69,22 @@ static void apply(struct options *options, enum option_id id, char *text, const 
     case DUPLICATE: mischief->duplicate_every = options_number(text, 1, UINT64_MAX, name); break;
     case REORDER: mischief->reorder_every = options_number(text, 1, UINT64_MAX, name); break;
     case CORRUPT:
-        mischief->corrupt_byte = pair(text, 0, FRAME_LIMIT - 1, name, &mischief->corrupt_every,
-                                      UINT64_MAX);
+        second = split(text);
+        mischief->corrupt_byte = options_number(text, 0, FRAME_LIMIT - 1, name);
+        mischief->corrupt_every = options_number(second, 1, UINT64_MAX, name);
         break;
     case RESIZE:
-        mischief->resize_bytes = pair(text, ETHERNET_HEADER, FRAME_LIMIT, name,
-                                      &mischief->resize_every, UINT64_MAX);
+        second = split(text);
+        mischief->resize_bytes = options_number(text, ETHERNET_HEADER, FRAME_LIMIT, name);
+        mischief->resize_every = options_number(second, 1, UINT64_MAX, name);
         break;
     case STOP: mischief->stop_after = options_number(text, 1, UINT64_MAX, name); break;
     case CRASH: mischief->crash_after = options_number(text, 1, UINT64_MAX, name); break;
     case HANG: mischief->hang_after = options_number(text, 1, UINT64_MAX, name); break;
     case EXIT:
-        mischief->exit_after = pair(text, 1, UINT64_MAX, name, &status, STATUS_LIMIT);
-        mischief->exit_status = (int)status;
+        second = split(text);
+        mischief->exit_after = options_number(text, 1, UINT64_MAX, name);
+        mischief->exit_status = (int)options_number(second, 0, STATUS_LIMIT, name);
         break;
     case IGNORE: mischief->ignore_signals = true; break;
     case TRUNCATE: mischief->truncate = true; break;

@@ -129,7 +129,7 @@ static void give_all_back(void)
 void pci_claim(struct pci_device *pci)
 {
     if (flock(pci->config, LOCK_EX | LOCK_NB) < 0)
-        fail("%s: another program drives this device; stop that one first", pci->address);
+        fail("%s: the device is in use; stop the program that drives it", pci->address);
     unbind_driver(pci);
     pci_config_read(pci, &pci->command, sizeof pci->command, CONFIG_COMMAND);
     if (!claimed)

@@ -37,8 +37,8 @@ class Live:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._stream = self._open()
-        self._lively = self._stream.isatty() and not os.environ.get("CI") and config.option.verbose >= 0
-        self._quiet = config.option.verbose < 0
+        self._quiet = getattr(config.option, "verbose", 0) < 0
+        self._lively = self._stream.isatty() and not os.environ.get("CI") and not self._quiet
         self._shown_at = 0.0
         self._on_line = False
         self._plain: tuple[str, float] = ("", 0.0)
@@ -48,10 +48,10 @@ class Live:
         # a worker's standard output is its channel to the controller
         source = sys.__stderr__ if "PYTEST_XDIST_WORKER" in os.environ else sys.__stdout__
         try:
-            assert source is not None
-            return os.fdopen(os.dup(source.fileno()), "w", encoding="utf-8", errors="replace")
-        except (AssertionError, OSError, ValueError):
-            return open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed by close()
+            descriptor = os.dup(source.fileno()) if source else os.open(os.devnull, os.O_WRONLY)
+        except (OSError, ValueError):
+            descriptor = os.open(os.devnull, os.O_WRONLY)
+        return os.fdopen(descriptor, "w", encoding="utf-8", errors="replace")
 
     def show(self, step: Step) -> None:
         """Show a step, not more often than an eye can follow."""

@@ -32,7 +32,7 @@ def check(ref: str) -> None:
 
 
 def resolve(git: Git, ref: str | None, shown: str) -> str:
-    """The commit that `ref` means in a clone; without one, the commit at HEAD.
+    """The commit that `ref` means in a clone; without one, or for HEAD, the default branch's.
 
     Branch, tag, and full or short SHA are tried in this order. `refs/…` and full SHAs that the clone
     lacks (pull requests) are asked of the origin, if it gives them.
@@ -40,7 +40,7 @@ def resolve(git: Git, ref: str | None, shown: str) -> str:
     Raises:
         UsageError: there is no such commit, or more than one.
     """
-    if ref is None:
+    if ref is None or ref == "HEAD":
         head = git.maybe("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         if head is None:
             raise UsageError(f"{shown} has no commit at its default branch", hint="give --ixy-ref")

@@ -6,7 +6,7 @@ more about how many cores this host has to spare than about the target. (Shares 
 alone were tried: with pktgen at nice 3 the C ixy lost 2 %, a faster pktgen 45 %; at nice 19 it
 starved.) So the machine of the sender runs for a part of every period only, and that part shrinks
 when a tap drops frames and grows while none does: additive increase, multiplicative decrease, as
-TCP does it.
+TCP does it. After a drop it also stands still for a while, so that the full queues can empty.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 PERIOD = 0.01
-START, LEAST, MOST = 0.2, 0.02, 1.0
-GROW, SHRINK = 0.004, 0.7
+START, LEAST, MOST = 0.5, 0.05, 1.0
+GROW, SHRINK = 0.002, 0.5
+REST = 0.03
 
 
 def dropped(taps: list[str]) -> int:
@@ -46,20 +47,24 @@ class Pacer:
         """Stop the process when its part of the period is over, or begin the next period."""
         now = time.monotonic()
         if self._stopped or self._share >= MOST:
-            self._adapt()
-            self._signal(signal.SIGCONT)
-            self.due = now + PERIOD * self._share
+            if self._lossless():
+                self._signal(signal.SIGCONT)
+                self.due = now + PERIOD * self._share
+            else:
+                self._signal(signal.SIGSTOP)
+                self.due = now + REST
         else:
             self._signal(signal.SIGSTOP)
             self.due = now + PERIOD * (1 - self._share)
 
-    def _adapt(self) -> None:
-        lost = dropped(self._taps)
-        if lost > self._lost:
+    def _lossless(self) -> bool:
+        """Whether nothing was dropped since the last time; adapts the share to the answer."""
+        before, self._lost = self._lost, dropped(self._taps)
+        if self._lost > before:
             self._share = max(LEAST, self._share * SHRINK)
         else:
             self._share = min(MOST, self._share + GROW)
-        self._lost = lost
+        return self._lost == before
 
     def _signal(self, number: signal.Signals) -> None:
         self._stopped = number == signal.SIGSTOP

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from pytest_ixy import paths
+from pytest_ixy.errors import LabError
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,8 @@ class Ledger:
 
     def entries(self) -> list[Entry]:
         """What was written so far; a line cut by a crash is left out, as nothing was made yet."""
-        found = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                found.append(Entry(**json.loads(line)))
-            except (ValueError, TypeError):
-                continue
-        return found
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [entry for line in lines if (entry := _entry(line))]
 
     def settle(self) -> None:
         """Forget the run: everything in the ledger is gone."""
@@ -65,14 +61,24 @@ class Ledger:
         self._stream.close()
 
 
-def _locked(path: Path, mode: str) -> Ledger | None:
-    stream = path.open(mode, encoding="utf-8")
+def _entry(line: str) -> Entry | None:
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        stream.close()
+        entry = Entry(**json.loads(line))
+    except (ValueError, TypeError):
         return None
-    return Ledger(path, stream)
+    return entry if isinstance(entry.kind, str) and isinstance(entry.name, str) else None
+
+
+def _locked(path: Path, stream: IO[str], operation: int) -> Ledger | None:
+    """The ledger once it is locked; None when another process has it or has just removed it."""
+    try:
+        fcntl.flock(stream, operation)
+        if os.fstat(stream.fileno()).st_nlink:
+            return Ledger(path, stream)
+    except BlockingIOError:
+        pass
+    stream.close()
+    return None
 
 
 def create(run: str) -> Ledger:
@@ -80,21 +86,30 @@ def create(run: str) -> Ledger:
 
     Raises:
         FileExistsError: another run has the same id.
+        LabError: the user's state folder cannot be written to.
     """
-    folder = paths.ledgers_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    ledger = _locked(folder / f"{run}.jsonl", "x")
-    if ledger is None:
-        raise FileExistsError(run)
-    return ledger
+    path = paths.ledgers_folder() / f"{run}.jsonl"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            # between open and lock a sweep may take the new file for an abandoned one, and remove it
+            ledger = _locked(path, path.open("x", encoding="utf-8"), fcntl.LOCK_EX)
+            if ledger is not None:
+                return ledger
+    except FileExistsError:
+        raise
+    except OSError as error:
+        hint = "set XDG_STATE_HOME to a folder that this user may write to"
+        raise LabError(f"The run cannot be written down in {path}: {error.strerror}.", hint=hint) from error
 
 
 def abandoned() -> Iterator[Ledger]:
     """The ledgers whose owner is dead, each locked by this process from now on."""
     for path in sorted(paths.ledgers_folder().glob("*.jsonl")):
         try:
-            ledger = _locked(path, "a")
-        except FileNotFoundError:
+            stream = path.open("r+", encoding="utf-8")
+        except (FileNotFoundError, PermissionError):  # settled just now; of another user (sudo)
             continue
+        ledger = _locked(path, stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if ledger is not None:
             yield ledger

@@ -50,7 +50,8 @@ def all_at_once(
     except BaseException:
         abort()
         for thread in threads.values():
-            thread.join(10)
+            if thread.is_alive():  # one that was never started cannot be joined
+                thread.join(10)
         raise
     for thread in threads.values():
         if thread.error is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -45,6 +46,29 @@ def find(program: str) -> str:
     return found
 
 
+def output_of(command: Sequence[str], *, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run a short program and return what it printed and its status.
+
+    Raises:
+        LabError: it is not installed, or did not end within `timeout` seconds.
+    """
+    whole = [find(command[0]), *command[1:]]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": search_path()}
+    try:
+        return subprocess.run(
+            whole,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=timeout,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"{command[0]} did not end within {timeout:.0f} s.") from error
+
+
 def bound(command: Sequence[str], death_signal: str = "KILL") -> list[str]:
     """The command, made to die with the thread that starts it, even when that is killed."""
     return [find("setpriv"), "--pdeathsig", death_signal, find(command[0]), *command[1:]]
@@ -74,16 +98,16 @@ def run_logged(  # noqa: PLR0913 - all keywords
             process_group=0,
         )
         try:
-            _watch(process, log, timeout, tell)
+            in_time = _watch(process, log, timeout, tell)
         finally:
             _end_group(process)
-    if process.returncode != 0:
-        raise LabError(
-            f"{doing} failed: {_ending(process, timeout)}.\n{tail(log)}", hint=f"see all of it in {log}"
-        )
+    if not in_time or process.returncode != 0:
+        why = _ending(process) if in_time else f"it did not end within {timeout:.0f} s"
+        raise LabError(f"{doing} failed: {why}.\n{tail(log)}", hint=f"see all of it in {log}")
 
 
-def _watch(process: subprocess.Popen[bytes], log: Path, timeout: float, tell: Callable[[str], None]) -> None:
+def _watch(process: subprocess.Popen[bytes], log: Path, timeout: float, tell: Callable[[str], None]) -> bool:
+    """Wait for the program; False when the deadline came first."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         try:
@@ -91,26 +115,25 @@ def _watch(process: subprocess.Popen[bytes], log: Path, timeout: float, tell: Ca
         except subprocess.TimeoutExpired:
             tell(tail(log, lines=1)[:100])
         else:
-            return
+            return True
+    return process.poll() is not None
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End what is left of the program's process group; TERM first, so that it can clean up."""
-    for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, number)
-        try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+    # it may be gone and have left children, even such as only root of its user namespace may kill
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
 
 
-def _ending(process: subprocess.Popen[bytes], timeout: float) -> str:
+def _ending(process: subprocess.Popen[bytes]) -> str:
     code = process.returncode
-    if code is not None and code < 0:
-        return f"ended by {signal.Signals(-code).name} (its deadline is {timeout:.0f} s)"
-    return f"exit status {code}"
+    return f"exit status {code}" if code >= 0 else f"ended by {signal.Signals(-code).name}"
 
 
 def tail(log: Path, *, lines: int = 15) -> str:

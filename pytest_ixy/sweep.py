@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,25 +26,36 @@ class Swept:
 
 
 def processes(tag: str) -> list[int]:
-    """Ids of the processes that carry `tag` as one of their arguments."""
-    return [
-        int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _carries(entry, tag)
-    ]
+    """Ids of the processes that carry `tag` as one of their arguments; never this one."""
+    if not tag:  # many processes have an empty argument
+        return []
+    found = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [pid for pid in found if pid != os.getpid() and _carries(pid, tag)]
 
 
-def _carries(process: Path, tag: str) -> bool:
+def _carries(pid: int, tag: str) -> bool:
     try:
-        return tag.encode() in (process / "cmdline").read_bytes().split(b"\0")
+        return tag.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
+
+
+def _kill(pid: int, tag: str) -> None:
+    """Kill a process that carries `tag`, but not one that has got its id since."""
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            if _carries(pid, tag):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        finally:
+            os.close(descriptor)
 
 
 def end_processes(tag: str) -> bool:
     """Kill the processes that carry `tag` and wait until they are gone; False when there were none."""
     found = processes(tag)
     for pid in found:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        _kill(pid, tag)
     deadline = time.monotonic() + 10
     while processes(tag) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -59,21 +71,43 @@ def remove_folder(name: str) -> bool:
         PermissionError: the folder is not one of a run, so it is not ours to remove.
     """
     folder = Path(name)
-    if folder.parent != scratch_root():
-        raise PermissionError(f"{name}: not a scratch folder of a run")
+    if not _is_scratch(folder):
+        raise PermissionError("not a scratch folder of a run")
     if not folder.exists():
         return False
-    shutil.rmtree(folder)
+    try:
+        shutil.rmtree(folder)
+    except PermissionError:
+        _remove_as_owners(folder)
     return True
 
 
-def scratch_root() -> Path:
-    """The folder that holds the scratch folders of all runs."""
-    return paths.scratch_folder("any").parent
+def _is_scratch(folder: Path) -> bool:
+    """By its form, because a run may have had another cache folder (XDG_CACHE_HOME) than this process."""
+    form = paths.scratch_folder("any").parts[-3:-1]
+    return folder.is_absolute() and folder.parts[-3:-1] == form and ".." not in folder.parts
+
+
+def _remove_as_owners(folder: Path) -> None:
+    """Remove what a build of the image made as the users of its own user namespace.
+
+    Raises:
+        PermissionError: with the command's own words.
+    """
+    command = ["unshare", "--map-root-user", "--map-auto", "rm", "-rf", "--one-file-system", "--"]
+    done = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False)
+    if folder.exists():
+        raise PermissionError(done.stderr.strip() or "could not be removed")
 
 
 REMOVERS: dict[str, Callable[[str], bool]] = {"process": end_processes, "folder": remove_folder}
 """How each kind of entry is removed; a provider with things of its own adds a kind."""
+
+PRESENT: dict[str, Callable[[str], bool]] = {
+    "process": lambda tag: bool(processes(tag)),
+    "folder": lambda name: Path(name).exists(),
+}
+"""Whether an entry of each kind is there; one of a kind that is not listed is taken to be."""
 
 
 def settle(book: Ledger) -> Swept:
@@ -103,3 +137,16 @@ def sweep() -> Iterator[Swept]:
     """Remove what every run left whose process is dead."""
     for book in ledger.abandoned():
         yield settle(book)
+
+
+def survey() -> Iterator[Swept]:
+    """What `sweep` would remove now; removes nothing."""
+    for book in ledger.abandoned():
+        there = [entry for entry in reversed(book.entries()) if _is_there(entry)]
+        book.release()
+        yield Swept(book.run, tuple(f"{entry.kind} {entry.name}" for entry in there), ())
+
+
+def _is_there(entry: Entry) -> bool:
+    present = PRESENT.get(entry.kind)
+    return present is None or present(entry.name)

@@ -7,6 +7,7 @@ the answer is remembered for this boot of the host and this QEMU.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -56,13 +57,12 @@ def probe(kernel_folder: Path | None) -> Verdict:
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         return Verdict(works=False, reason=f"{DEVICE} may not be opened by this user")
     memory = _memory(kernel_folder)
-    if memory.exists():
-        return Verdict(**json.loads(memory.read_text(encoding="utf-8")))
-    verdict = _try_firmware()
+    if (known := _recall(memory)) is not None:
+        return known
+    verdict = _try_firmware(KVM, FIRMWARE_DEADLINE)
     if verdict.works and kernel_folder is not None:
         verdict = _try_kernel(kernel_folder)
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    memory.write_text(json.dumps(asdict(verdict)), encoding="utf-8")
+    _remember(memory, verdict)
     return verdict
 
 
@@ -70,51 +70,52 @@ def _memory(kernel_folder: Path | None) -> Path:
     """File that remembers the verdict; another boot, QEMU or kernel has another one."""
     qemu = Path(programs.find("qemu-system-x86_64")).resolve()
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    key = f"{boot} {qemu} {qemu.stat().st_mtime_ns} {kernel_folder}"
-    return paths.state_folder() / f"kvm-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
+    key = f"{qemu} {qemu.stat().st_mtime_ns} {kernel_folder}"
+    return paths.state_folder() / f"kvm-{boot[:8]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
 
 
-def _try_firmware() -> Verdict:
-    command = [
-        "-nodefaults",
-        "-display",
-        "none",
-        "-m",
-        "16",
-        "-device",
-        "isa-debug-exit,iobase=0xf4,iosize=4",
-    ]
+def _recall(memory: Path) -> Verdict | None:
+    try:
+        return Verdict(**json.loads(memory.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _remember(memory: Path, verdict: Verdict) -> None:
+    """Keep the verdict, and forget those of earlier boots. Not being able to costs only time."""
+    this_boot = memory.name.rsplit("-", 1)[0]
+    draft = memory.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(asdict(verdict)), encoding="utf-8")
+        draft.replace(memory)
+        for other in memory.parent.glob("kvm-*"):
+            if not other.name.startswith(this_boot):
+                other.unlink(missing_ok=True)
+
+
+def _try_firmware(accelerator: str, deadline: float) -> Verdict:
+    command = ["-accel", accelerator, "-nodefaults", "-display", "none", "-m", "16"]
+    command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     command += ["-drive", "format=raw,file=/dev/fd/0,if=ide,snapshot=on"]
     sector = os.memfd_create("boot-sector")
     try:
         os.write(sector, BOOT_SECTOR)
-        code, _ = _run(command, FIRMWARE_DEADLINE, sector)
+        code, _ = _run(command, deadline, sector)
     finally:
         os.close(sector)
+    name = accelerator.upper()
     if code is None:
-        return Verdict(
-            works=False, reason=f"a boot sector did not run under KVM within {FIRMWARE_DEADLINE:.0f} s"
-        )
+        return Verdict(works=False, reason=f"a boot sector did not run under {name} within {deadline:.0f} s")
     if code != (0x10 << 1) | 1:
-        return Verdict(works=False, reason=f"a boot sector failed under KVM (QEMU's status {code})")
-    return Verdict(works=True, reason="KVM ran a boot sector")
+        return Verdict(works=False, reason=f"a boot sector failed under {name} (QEMU's status {code})")
+    return Verdict(works=True, reason=f"{name} ran a boot sector")
 
 
 def _try_kernel(folder: Path) -> Verdict:
-    command = [
-        "-nodefaults",
-        "-no-reboot",
-        "-display",
-        "none",
-        "-m",
-        "256",
-        "-cpu",
-        "host",
-        "-serial",
-        "stdio",
-    ]
+    command = ["-accel", KVM, "-cpu", "host", "-nodefaults", "-no-reboot", "-display", "none", "-m", "256"]
     command += ["-kernel", str(folder / "kernel"), "-initrd", str(folder / "initrd")]
-    command += ["-append", "console=ttyS0 panic=-1 ixy.probe"]
+    command += ["-append", "console=ttyS0 panic=-1 ixy.probe", "-serial", "stdio"]
     _, output = _run(command, KERNEL_DEADLINE, subprocess.DEVNULL)
     if b"ixy-probe-ok" in output:
         return Verdict(works=True, reason="KVM booted the image's kernel")
@@ -124,7 +125,7 @@ def _try_kernel(folder: Path) -> Verdict:
 
 
 def _run(arguments: list[str], deadline: float, stdin: int) -> tuple[int | None, bytes]:
-    command = programs.bound(["qemu-system-x86_64", "-accel", "kvm", *arguments])
+    command = programs.bound(["qemu-system-x86_64", *arguments])
     try:
         done = subprocess.run(
             command,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,8 +41,7 @@ def ensure(path: Path, tell: Callable[[str], None]) -> Image:
 
 
 def _format_of(source: Path) -> str:
-    command = [programs.find("qemu-img"), "info", "--output=json", str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = programs.output_of(["qemu-img", "info", "--output=json", "--", str(source)])
     if done.returncode != 0:
         raise UsageError(f"The image {source} cannot be used: {done.stderr.strip()}")
     return str(json.loads(done.stdout)["format"])
@@ -51,6 +49,7 @@ def _format_of(source: Path) -> str:
 
 def _prepare(image: Image, source: Path) -> None:
     image.seed.mkdir(parents=True, exist_ok=True)
+    image.folder.chmod(0o700)  # the seed holds the machines' private host key
     for name in ("key", "host_key"):
         (image.folder / name).unlink(missing_ok=True)
     keys.make(image.folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from pytest_ixy import programs
@@ -10,20 +9,9 @@ from pytest_ixy.errors import LabError
 
 
 def overlay(base: Path, base_format: str, path: Path) -> Path:
-    """Make the qcow2 disk `path` on top of `base`."""
-    command = [
-        programs.find("qemu-img"),
-        "create",
-        "-q",
-        "-f",
-        "qcow2",
-        "-b",
-        str(base),
-        "-F",
-        base_format,
-        str(path),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    """Make the qcow2 disk `path` on top of `base`; LabError when it cannot be made."""
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(base), "-F", base_format, str(path)]
+    done = programs.output_of(command)
     if done.returncode != 0:
         raise LabError(f"The disk {path} could not be made: {done.stderr.strip()}")
     return path

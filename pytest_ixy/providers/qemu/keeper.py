@@ -9,6 +9,7 @@ keeper and the machines. Requests come over an abstract Unix socket named after 
     {"do": "drain"}               -> {}    throw away what waits in the taps
     {"do": "pace", "pid": 12, "taps": ["tap1"]} -> {}    hold process 12 to what tap1 can take
     {"do": "pace"}                -> {}    let it run again
+    anything else                 -> {"error": "…"}
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ VNET_HEADER = 12
 
 
 def unshare(flags: int) -> None:
-    """Leave the namespaces that `flags` name for new ones, as unshare(2)."""
+    """Leave the namespaces that `flags` name for new ones, as the system call does."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(flags) != 0:
         number = ctypes.get_errno()
@@ -143,16 +144,26 @@ class Service:
 
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
-        with connection, contextlib.suppress(OSError, ValueError, KeyError):
+        with connection, contextlib.suppress(OSError):
             connection.settimeout(5)
             if _is_ours(connection):
-                request = json.loads(connection.makefile("rb").readline())
-                connection.sendall(json.dumps(self._answer(request)).encode() + b"\n")
+                line = connection.makefile("rb").readline()
+                connection.sendall(json.dumps(self._answer_or_error(line)).encode() + b"\n")
+
+    def _answer_or_error(self, line: bytes) -> object:
+        """Whatever is asked, the networks live on."""
+        try:
+            return self._answer(json.loads(line))
+        except Exception as error:  # noqa: BLE001 - the asker must be told
+            return {"error": f"{type(error).__name__}: {error}"}
 
     def _answer(self, request: dict[str, Any]) -> object:
         if request["do"] == "counters":
             return counters(self._link)
-        return drain(self._taps.values()) if request["do"] == "drain" else self._pace(request)
+        return {"drain": self._drain, "pace": self._pace}[request["do"]](request)
+
+    def _drain(self, _request: dict[str, Any]) -> dict[str, int]:
+        return drain(self._taps.values())
 
     def _pace(self, request: dict[str, Any]) -> dict[str, int]:
         if self._pacer:

@@ -47,29 +47,34 @@ class Networks:
 
     def __init__(self, tag: str, topology: Topology) -> None:
         self.address = tag
+        self.taps: dict[str, int] = {}
+        # -P: the folder that the user happens to stand in must not supply modules
+        command = programs.bound([sys.executable, "-P", "-m", KEEPER, tag])
         self._parent, child = socket.socketpair()
         with child:
             self._process = subprocess.Popen(
-                programs.bound([sys.executable, "-P", "-m", KEEPER, tag]),
+                command,
                 stdin=child.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 process_group=0,
             )
-        self.taps = self._receive(plan(topology))
+        try:
+            self.taps = self._receive(plan(topology))
+        except BaseException:
+            self.close()
+            raise
 
     def _receive(self, wanted: dict[str, list[str]]) -> dict[str, int]:
         count = sum(len(taps) for taps in wanted.values())
         self._parent.settimeout(START_TIMEOUT)
-        self._parent.sendall(json.dumps(wanted).encode())
         try:
-            text, descriptors, _, _ = socket.recv_fds(self._parent, 65536, count)
+            self._parent.sendall(json.dumps(wanted).encode())
+            text, descriptors, _, _ = socket.recv_fds(self._parent, 65536, count, socket.MSG_CMSG_CLOEXEC)
         except OSError as error:
-            self.close()
             raise LabError(f"The process that holds the test networks gave no answer: {error}.") from error
         reply = json.loads(text or b"{}")
         if "taps" not in reply:
-            self.close()
             raise LabError(
                 f"The test networks could not be made: {reply.get('error', 'their process ended')}.",
                 hint="run pytest-ixy doctor, which tries what is needed step by step",
@@ -83,6 +88,7 @@ class Networks:
 
     def close(self) -> None:
         """End the keeper; the namespace goes with the last machine that holds a tap."""
+        self.close_taps()
         self._parent.close()
         try:
             self._process.wait(5)
@@ -95,13 +101,16 @@ def ask(address: str, request: dict[str, Any]) -> Any:
     """Ask the keeper at `address`.
 
     Raises:
-        LabError: it does not answer, so the networks are gone.
+        LabError: it does not answer, so the networks are gone; or it could not do it.
     """
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
         try:
             connection.connect("\0" + address)
             connection.sendall(json.dumps(request).encode() + b"\n")
-            return json.loads(connection.makefile("rb").readline())
+            answer = json.loads(connection.makefile("rb").readline())
         except (OSError, ValueError) as error:
             raise LabError(f"The process that holds the test networks does not answer: {error}.") from error
+    if "error" in answer:
+        raise LabError(f"The test networks could not {request.get('do')}: {answer['error']}.")
+    return answer

@@ -32,7 +32,7 @@ def run(pytester):
     """Run a few skipping tests beside the project's conftest.py."""
     pytester.makeconftest((ROOT / "conftest.py").read_text())
     pytester.makepyfile(TESTS)
-    return lambda: pytester.runpytest()
+    return pytester.runpytest
 
 
 def test_what_is_missing_in_ci_fails(run, monkeypatch):

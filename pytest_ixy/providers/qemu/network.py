@@ -70,7 +70,7 @@ class Networks:
         self._parent.settimeout(START_TIMEOUT)
         try:
             self._parent.sendall(json.dumps(wanted).encode())
-            text, descriptors, _, _ = socket.recv_fds(self._parent, 65536, count, socket.MSG_CMSG_CLOEXEC)
+            text, descriptors, _, _ = socket.recv_fds(self._parent, 65536, count)
         except OSError as error:
             raise LabError(f"The process that holds the test networks gave no answer: {error}.") from error
         reply = json.loads(text or b"{}")
@@ -79,6 +79,8 @@ class Networks:
                 f"The test networks could not be made: {reply.get('error', 'their process ended')}.",
                 hint="run pytest-ixy doctor, which tries what is needed step by step",
             )
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
         return dict(zip(reply["taps"], descriptors, strict=True))
 
     def close_taps(self) -> None:

@@ -37,7 +37,8 @@ class Pacer:
     """Stops and continues one process; `due` says when `tick` wants to be called next."""
 
     def __init__(self, pid: int, taps: list[str]) -> None:
-        self._pid, self._taps = pid, taps
+        self._taps = taps
+        self._process = os.pidfd_open(pid)  # an id alone may be another process's by the time of a signal
         self._share = START
         self._lost = dropped(taps)
         self._stopped = False
@@ -69,8 +70,9 @@ class Pacer:
     def _signal(self, number: signal.Signals) -> None:
         self._stopped = number == signal.SIGSTOP
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, number)
+            signal.pidfd_send_signal(self._process, number)
 
     def end(self) -> None:
-        """Let the process run freely again."""
+        """Let the process run freely again; nothing can be asked of this pacer afterwards."""
         self._signal(signal.SIGCONT)
+        os.close(self._process)

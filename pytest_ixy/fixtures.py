@@ -142,7 +142,7 @@ def _settle(request: pytest.FixtureRequest, finding: Finding, bundle: Bundle) ->
 
 
 @pytest.fixture
-def ixy_role(request: pytest.FixtureRequest, ixy_bundle: Bundle) -> Callable[[str], Run]:
+def ixy_role(ixy_bundle: Bundle) -> Callable[[str], Run]:
     """Call it with a role's name: the test fails unless that role did its part in the trial."""
 
     def check(role: str) -> Run:

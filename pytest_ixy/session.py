@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_ixy import source, sweep, target, testbed
-from pytest_ixy.errors import IxyError
+from pytest_ixy.errors import IxyError, UsageError
 from pytest_ixy.lab import Lab
 from pytest_ixy.live import Live
 from pytest_ixy.outcomes import Outcomes
@@ -48,14 +48,13 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     from pytest_ixy.report.collect import Reports
     from pytest_ixy.xdist import Controller
 
-    assert settings.repo is not None
     if threading.current_thread() is threading.main_thread():
         _end_on_sigterm(config)
     for swept in sweep.sweep():
         live.say(f"swept what the killed run {swept.run} left: {', '.join(swept.removed) or 'nothing'}")
         for error in swept.errors:
             live.say(f"could not remove {error}")
-    run = testbed.run_id(settings.scenario, source.parse(settings.repo).name)
+    run = testbed.run_id(settings.scenario, source.parse(_repo(settings)).name)
     workspace = Workspace(run)
     owner = config.stash[OWNER] = Owner(workspace, base.load(settings.provider))
     config.add_cleanup(lambda: _release(config, owner, live))
@@ -84,16 +83,21 @@ def lab_topology(settings: Settings) -> Any:
 
 
 def _fetch(settings: Settings, workspace: Workspace, progress: Progress) -> target.Target:
-    assert settings.repo is not None
     with progress.phase("clone"):
-        progress.tell(settings.repo)
+        progress.tell(_repo(settings))
         return target.fetch(
-            settings.repo,
+            _repo(settings),
             settings.ref,
             workspace.scratch / "target",
             timeout=settings.timeouts.fetch,
             exclude=[settings.artifacts],
         )
+
+
+def _repo(settings: Settings) -> str:
+    if settings.repo is None:  # the plugin asks only when there is one
+        raise UsageError("No repository was given.", hint="--ixy-repo=URL|OWNER/NAME|FOLDER")
+    return settings.repo
 
 
 def _adopt(config: pytest.Config, settings: Settings, live: Live) -> Lab:
@@ -115,7 +119,11 @@ def _adopt(config: pytest.Config, settings: Settings, live: Live) -> Lab:
 def _end_on_sigterm(config: pytest.Config) -> None:
     """Let SIGTERM end the session as Ctrl-C does: with reports, and with everything taken down."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    config.add_cleanup(lambda: signal.signal(signal.SIGTERM, before))
+
+    def restore() -> None:
+        signal.signal(signal.SIGTERM, before)
+
+    config.add_cleanup(restore)
 
 
 def _release(config: pytest.Config, owner: Owner, live: Live) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,8 +24,6 @@ def scenarios_folder() -> Path:
 
 def settings_of(config: pytest.Config) -> Settings:
     """All settings; pytest.UsageError, which ends pytest with status 4, when one is wrong."""
-    import os
-
     ini_folder = config.inipath.parent if config.inipath else None
     try:
         settings = resolve(
@@ -75,7 +75,7 @@ def _refuse_separate_path(args: list[str]) -> None:
 
     That happens before any plugin is loaded, so all that can be done is to stop.
     """
-    for flag, value in zip(args, args[1:], strict=False):
+    for flag, value in pairwise(args):
         if flag == FLAG and Path(value).expanduser().exists():
             raise pytest.UsageError(
                 f"'{FLAG} {value}' lets pytest take its configuration from the folder that is to be tested.\n"

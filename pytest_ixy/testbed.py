@@ -22,7 +22,7 @@ GREETING_TIMEOUT = 60.0
 
 
 def run_id(scenario: str, target: str) -> str:
-    """A name for a run that sorts by time and that no other run has: `2026-11-21T20-12-07-forward-ixy-1f3a`."""
+    """A name that no other run has and that sorts by time: `2026-11-21T20-12-07-forward-ixy-1f3a`."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
     return f"{now}-{scenario}-{target}-{secrets.token_hex(2)}"
 

@@ -51,7 +51,7 @@ class _Watch:
     """What was seen while packets flowed."""
 
     began: float
-    pktgen_began: float = 0.0
+    pktgen_began: float
     early: dict[str, Exit] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
     timed_out: bool = False
@@ -70,7 +70,7 @@ def run(setup: Setup, packets: int, folder: Path, progress: Progress) -> Bundle:
     Raises:
         LabError: a node was lost, or the capture could not be fetched.
     """
-    started_at, watch = datetime.now(UTC), _Watch(time.monotonic())
+    started_at, watch = datetime.now(UTC), _Watch(now := time.monotonic(), now)
     remote_capture = f"/tmp/ixy-{setup.testbed.run}-{time.monotonic_ns()}.pcap"  # noqa: S108 - on the node
     (folder / "roles").mkdir(parents=True, exist_ok=True)
     running: list[Started] = []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ixy.rules.finding import Finding, Rule, failed, passed, skipped
 from pytest_ixy.rules.words import count, one_line
+from pytest_ixy.topology import PKTGEN
 
 if TYPE_CHECKING:
     from pytest_ixy.rules.evidence import Evidence
@@ -45,7 +46,9 @@ def _problems(evidence: Evidence) -> list[str]:
 def _timeout(evidence: Evidence) -> str:
     manifest = evidence.manifest
     had_come = f"{evidence.observed.udp:,} of {count(manifest.packets, 'packet')} had come"
-    return f"pcap had not ended {manifest.capture.deadline:g} s after pktgen's start: {had_come}"
+    if PKTGEN not in manifest.roles:
+        return f"pcap waited in vain, because pktgen was never started: {had_come}"
+    return f"pcap had not ended {manifest.capture.seconds:.1f} s after pktgen's start: {had_come}"
 
 
 def judge_sent(evidence: Evidence) -> Finding:

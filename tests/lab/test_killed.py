@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from conftest import leftovers
 
+from conftest import leftovers
 from pytest_ixy import paths
 from pytest_ixy.sweep import processes
 
@@ -23,16 +24,11 @@ class Running:
 
     def __init__(self, runner, process):
         self.runner, self.process = runner, process
-        self.state = runner.environment["XDG_STATE_HOME"]
+        self.state = Path(runner.environment["XDG_STATE_HOME"])
 
     @property
     def run(self):
-        found = (
-            os.listdir(f"{self.state}/pytest-ixy/ledgers")
-            if os.path.isdir(f"{self.state}/pytest-ixy/ledgers")
-            else []
-        )
-        return found[0].removesuffix(".jsonl") if found else None
+        return next((path.stem for path in (self.state / "pytest-ixy" / "ledgers").glob("*.jsonl")), None)
 
     def tags(self):
         return [f"{self.run}-{part}" for part in ("net", "boot", "pcap", "fwd", "pktgen")]

@@ -18,14 +18,16 @@ def ask(tmp_path, rule, frames=None, **overrides):
 
 
 def test_a_timeout_says_how_many_had_come(tmp_path):
-    late = CaptureRecord(file="capture.pcap", timed_out=True, deadline=15.0)
+    late = CaptureRecord(file="capture.pcap", timed_out=True, deadline=20.0, seconds=15.04)
     finding = ask(tmp_path, "complete", map(ixy_frame, range(61)), capture=late)
-    assert finding.title == "pcap had not ended 15 s after pktgen's start: 61 of 100 packets had come"
+    assert finding.title == "pcap had not ended 15.0 s after pktgen's start: 61 of 100 packets had come"
     assert "pcap on fwd-pcap: sent 0, received 101" in finding.message
 
 
 def test_a_timeout_without_a_capture(tmp_path):
-    finding = ask(tmp_path, "complete", capture=CaptureRecord(file=None, timed_out=True, deadline=15.0))
+    finding = ask(
+        tmp_path, "complete", capture=CaptureRecord(file=None, timed_out=True, deadline=20.0, seconds=15.04)
+    )
     assert "0 of 100 packets had come (and more)" in finding.title
     assert "there is no capture: pcap left none" in finding.message
 

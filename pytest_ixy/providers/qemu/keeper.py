@@ -58,9 +58,19 @@ def enter_namespace() -> None:
 
 def be_silent() -> None:
     """No IPv6 on anything made from now on: its neighbour discovery would land in captures."""
-    with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6 is as good
-        for scope in ("all", "default"):
-            Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6").write_text("1", encoding="ascii")
+    _set("ipv6/conf/all/disable_ipv6", "1")
+    _set("ipv6/conf/default/disable_ipv6", "1")
+
+
+def be_transparent() -> None:
+    """No packet filter on the bridges: it would cut frames to what their IP header says."""
+    for family in ("iptables", "ip6tables", "arptables"):
+        _set(f"bridge/bridge-nf-call-{family}", "0")
+
+
+def _set(name: str, value: str) -> None:
+    with contextlib.suppress(FileNotFoundError):  # a kernel without the feature is as good
+        Path(f"/proc/sys/net/{name}").write_text(value, encoding="ascii")
 
 
 def open_tap(name: str) -> int:
@@ -191,6 +201,7 @@ def main() -> None:
         listener.listen(8)
         enter_namespace()
         be_silent()
+        be_transparent()
         from pyroute2 import IPRoute
 
         link = IPRoute()

@@ -41,7 +41,8 @@ if /bin/busybox grep -q ixy.probe /proc/cmdline; then
 fi
 wait=0
 until /bin/busybox mount -t ext4 /dev/vda /root; do
-    wait=$((wait + 1)); [ "$wait" -lt 100 ] || { echo "no root file system on /dev/vda"; exec /bin/busybox sh; }
+    wait=$((wait + 1))
+    [ "$wait" -lt 100 ] || { echo "no root file system on /dev/vda"; exec /bin/busybox sh; }
     /bin/busybox usleep 50000
 done
 /bin/busybox mount --move /dev /root/dev

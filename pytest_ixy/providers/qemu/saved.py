@@ -53,7 +53,7 @@ def ensure(
         return saved
     with locked(saved.folder, tell):
         if not saved.memory.exists():
-            _make(saved, hardware, book, scratch / "boot", boot_timeout, tell)
+            _make(saved, hardware, book=book, scratch=scratch / "boot", timeout=boot_timeout, tell=tell)
     return saved
 
 
@@ -74,7 +74,13 @@ def access(hardware: Hardware, name: str, port: int) -> Access:
 
 
 def _make(  # noqa: PLR0913
-    saved: Saved, hardware: Hardware, book: Ledger, scratch: Path, timeout: float, tell: Callable[[str], None]
+    saved: Saved,
+    hardware: Hardware,
+    *,
+    book: Ledger,
+    scratch: Path,
+    timeout: float,
+    tell: Callable[[str], None],
 ) -> None:
     scratch.mkdir(parents=True)
     tag = f"{book.run}-boot"

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 LAYERS = {
     "words": "errors topology options paths parallel tomlkeys",
     "files": "bundle capture source programs ledger tomlfile",
-    "tools": "git remote config spec progress",
+    "tools": "check git remote config spec progress",
     "parts": "settings refs repository roles live rules",
     "target and providers": "worktree pack target startup providers sweep",
     "report": "report",

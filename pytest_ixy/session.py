@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from pytest_ixy import source, sweep, target, testbed
-from pytest_ixy.errors import IxyError, UsageError
+from pytest_ixy.errors import IxyError, LabError, UsageError
 from pytest_ixy.lab import Lab
 from pytest_ixy.live import Live
 from pytest_ixy.outcomes import Outcomes
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers import base
+from pytest_ixy.providers.base import Testbed
 from pytest_ixy.settings import Settings
 from pytest_ixy.startup import settings_of
 from pytest_ixy.testbed import Owner, Workspace
@@ -105,15 +106,21 @@ def _adopt(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     from pytest_ixy.xdist import received
 
     handed = received(config)
+    folder = settings.artifacts / handed.run
     return Lab(
         settings=settings,
         target=handed.target,
-        folder=settings.artifacts / handed.run,
+        folder=folder,
         scratch=Path(handed.scratch) / config.workerinput["workerid"],  # type: ignore[attr-defined]
         provider=base.load(settings.provider),
-        provision=handed.testbed,
+        provision=_used_up if folder.exists() else handed.testbed,
         progress=Progress(live.show),
     )
+
+
+def _used_up() -> Testbed:
+    """A worker that takes a crashed one's place cannot know how the machines were left."""
+    raise LabError("The worker that used the testbed has crashed.", hint="see what it printed, or use -n 0")
 
 
 def _end_on_sigterm(config: pytest.Config) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ixy import paths
-from pytest_ixy.sweep import processes
+from pytest_ixy.sweep import processes, sweep
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "virtio"
 PROGRAMS = ("pktgen", "fwd", "pcap")
@@ -121,7 +121,7 @@ class Runner:
 
 
 @pytest.fixture
-def runner(tmp_path):
+def runner(tmp_path, monkeypatch):
     """A runner whose runs must leave nothing behind."""
     folder = tmp_path / "user"
     folder.mkdir()
@@ -130,7 +130,10 @@ def runner(tmp_path):
     for known in paths.state_folder().glob("kvm-*.json"):  # to find out takes seconds
         shutil.copy(known, state / "pytest-ixy")
     yield Runner(folder, state)
-    assert leftovers(state) == []
+    found = leftovers(state)
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
+    list(sweep())
+    assert found == []
 
 
 def leftovers(state):

@@ -46,8 +46,10 @@ def find(program: str) -> str:
     return found
 
 
-def output_of(command: Sequence[str], *, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run a short program and return what it printed and its status.
+def output_of(
+    command: Sequence[str], *, given: str = "", timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run a short program with `given` as its input and return what it printed and its status.
 
     Raises:
         LabError: it is not installed, or did not end within `timeout` seconds.
@@ -57,7 +59,7 @@ def output_of(command: Sequence[str], *, timeout: float = 60) -> subprocess.Comp
     try:
         return subprocess.run(
             whole,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             text=True,
             errors="replace",

@@ -48,13 +48,18 @@ def ensure(
     hardware: Hardware, book: Ledger, scratch: Path, boot_timeout: float, tell: Callable[[str], None]
 ) -> Saved:
     """The saved state for this hardware, from the cache or made now by booting once."""
-    saved = Saved(hardware.image.folder / f"state-{_digest(hardware)}")
+    saved = find(hardware)
     if saved.memory.exists():
         return saved
     with locked(saved.folder, tell):
         if not saved.memory.exists():
             _make(saved, hardware, book=book, scratch=scratch / "boot", timeout=boot_timeout, tell=tell)
     return saved
+
+
+def find(hardware: Hardware) -> Saved:
+    """Where the saved state for this hardware is, or will be; `memory` exists when it is there."""
+    return Saved(hardware.image.folder / f"state-{_digest(hardware)}")
 
 
 def _digest(hardware: Hardware) -> str:

@@ -1,0 +1,72 @@
+"""The `pytest-ixy` command: all that is not a test run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from pytest_ixy import __version__
+from pytest_ixy.errors import IxyError, UsageError
+
+FINE, FOUND, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+DESCRIPTION = "Look after the machines that `pytest --ixy-repo=…` runs network drivers in."
+EPILOG = """examples:
+  pytest-ixy doctor                  what does this machine lack, and what mends it?
+  pytest-ixy image build             build and boot the machine image now, not in the first run
+  pytest-ixy image list              what is kept, and how large it is
+  pytest-ixy image remove --old      make room
+  pytest-ixy sweep                   remove what killed runs left behind
+
+exit status: 0 all is well; 1 something is in the way or could not be done; 2 the command line is wrong
+
+To test a driver:
+  pytest --ixy-repo=OWNER/NAME --html=report.html
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    from pytest_ixy.cli import doctor, image, sweep
+
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="pytest-ixy", description=DESCRIPTION, epilog=EPILOG, formatter_class=form
+    )
+    parser.add_argument("--version", action="version", version=f"pytest-ixy {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for command in (doctor, image, sweep):
+        command.add(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status; no traceback for what a user can cause."""
+    parser = _parser()
+    try:
+        parsed = parser.parse_args(arguments)
+        if parsed.command is None:
+            parser.print_help(sys.stderr)
+            return USAGE
+        before = signal.signal(signal.SIGTERM, _end)
+        try:
+            return int(parsed.run(parsed))
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+    except BrokenPipeError:  # `pytest-ixy … | head`
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - what is still to be written goes there
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return FOUND
+    except (IxyError, OSError) as error:
+        print(f"pytest-ixy: {error}", file=sys.stderr)  # noqa: T201
+        return USAGE if isinstance(error, UsageError) else FOUND
+
+
+def _end(_number: int, _frame: object) -> None:
+    """Unwind on SIGTERM as on Ctrl-C, so that everything is taken down."""
+    raise SystemExit(TERMINATED)

@@ -24,6 +24,7 @@ def folder_name(target: Target) -> str:
 
 def send(hosts: Hosts, target: Target, scratch: Path, progress: Progress) -> None:
     """Unpack the target's work tree, with its `.git`, in every node's home folder."""
+    scratch.mkdir(parents=True, exist_ok=True)
     archive = scratch / "target.tar.zst"
     with progress.phase("send"):
         pack(target, archive)

@@ -30,13 +30,17 @@ def _lab(request: pytest.FixtureRequest) -> Lab:
 
 def _once(request: pytest.FixtureRequest, fixture: str, work: Callable[[], T]) -> T:
     """Do the work; when it fails, the tests after this one are skipped with that cause."""
-    from pytest_ixy.errors import IxyError
+    from pytest_ixy.errors import IxyError, LabError
     from pytest_ixy.session import OUTCOMES
 
     try:
         return work()
-    except IxyError as error:
-        request.config.stash[OUTCOMES].failed(fixture, f"{error.kind}: {error.what}")
+    except OSError as error:
+        request.config.stash[OUTCOMES].failed(fixture, f"lab error: {error}")
+        raise LabError(f"This machine would not: {error}.", hint="run pytest-ixy doctor") from error
+    except Exception as error:
+        kind = error.kind if isinstance(error, IxyError) else type(error).__name__
+        request.config.stash[OUTCOMES].failed(fixture, f"{kind}: {getattr(error, 'what', error)}")
         raise
 
 

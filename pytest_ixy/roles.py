@@ -67,6 +67,8 @@ def start(host: Host, order: Order, began: float, *, ready_timeout: float, settl
 
 
 def _await_ready(process: Process, order: Order, wait: float) -> str:
+    if not wait:
+        return "nothing waited for it"
     began = time.monotonic()
     while (passed := time.monotonic() - began) < wait:
         if process.poll() is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -54,9 +55,8 @@ def parse(folder, returncode, output):
     outcomes, texts = {}, {}
     report = folder / "report.xml"
     for case in ET.parse(report).iter("testcase") if report.exists() else ():
-        name = case.get("name").replace("test_", "")
-        test, _, rest = name.partition("[")
-        short = f"{test}-{rest[:-1].rsplit('@', 1)[1].split('-', 1)[1]}"
+        name = case.get("name").removeprefix("test_")
+        short = re.sub(r"\[.*@[0-9a-f]{7}(\+dirty)?-(.*)\]$", r"-\2", name)
         kinds = [child.tag for child in case if child.tag in {"failure", "error", "skipped"}]
         outcomes[short] = kinds[0] if kinds else "passed"
         texts[short] = "\n".join(

@@ -38,9 +38,9 @@ def test_a_lab_error_is_reported_once_with_its_cause_and_the_rest_is_skipped(run
 
 
 def test_x_stops_at_the_first_failure_and_still_takes_everything_down(runner, target, config):
-    result = runner.run(target(fwd="--duplicate-every 50"), PACKETS, "-x", f"--ixy-config={config}")
-    assert result.having("failure") == {"capture-duplicates"}
-    assert "capture-size" not in result.outcomes
+    result = runner.run(target(fwd="--corrupt-byte 42:70"), PACKETS, "-x", f"--ixy-config={config}")
+    assert result.having("failure") == {"capture-structure"}
+    assert "capture-exits" not in result.outcomes
 
 
 def test_a_users_own_scenario_needs_nothing_but_the_fixtures(runner, target):

@@ -17,7 +17,8 @@ CASES = {
         {"pktgen": "--drop-every 2", "fwd": "--drop-every 2"},
         {"capture-sequence-bounds"},
     ),
-    "duplicate": ({"fwd": "--duplicate-every 100"}, {"capture-duplicates"}),
+    # of N packets some are copies, so numbers must be missing too, or the highest would be below N - 1
+    "duplicate": ({"fwd": "--duplicate-every 100 --drop-every 30"}, {"capture-duplicates"}),
     "corrupt": ({"fwd": "--corrupt-byte 42:70"}, {"capture-structure"}),
     "resize": ({"fwd": "--resize 64:70"}, {"capture-size"}),
     "stop": ({"pktgen": "--stop-after 5000"}, STARVED | {"capture-sent"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -210,5 +211,15 @@ class Machine:
         self._process.kill()
         self._process.wait()
         if self._qmp is not None:
-            self._qmp.close()
+            _close(self._qmp)
         self._ours.close()
+
+
+def _close(qmp: Any) -> None:
+    """Close a QMP connection in whatever state it is: an interrupt may have come in the middle of a command.
+
+    The rest of that command then fails while the connection is closed, and asyncio would print its traceback.
+    """
+    qmp._aloop.set_exception_handler(lambda _loop, _context: None)  # noqa: SLF001 - there is no public way
+    with contextlib.suppress(Exception):
+        qmp.close()

@@ -72,6 +72,7 @@ class Runner:
 
     def __init__(self, folder: Path, state: Path) -> None:
         self.folder = folder
+        self.processes: list[subprocess.Popen] = []
         self.environment = {**os.environ, "XDG_STATE_HOME": str(state), "PYTHONUNBUFFERED": "1"}
         for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "GITHUB_STEP_SUMMARY"):
             self.environment.pop(name, None)
@@ -85,7 +86,7 @@ class Runner:
     def start(self, target, *arguments):
         (self.folder / "output.txt").unlink(missing_ok=True)
         with (self.folder / "output.txt").open("wb") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.command(target, *arguments),
                 cwd=self.folder,
                 env=self.environment,
@@ -94,18 +95,22 @@ class Runner:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self.processes.append(process)
+        return process
+
+    def end(self):
+        """End what a test that failed has left running."""
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     @property
     def output(self):
         return (self.folder / "output.txt").read_text("utf-8", "replace")
 
     def finish(self, process, timeout=500):
-        try:
-            process.wait(timeout)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        process.wait(timeout)
         return parse(self.folder, process.returncode, self.output)
 
     def run(self, target, *arguments, timeout=500):
@@ -129,7 +134,9 @@ def runner(tmp_path, monkeypatch):
     (state / "pytest-ixy").mkdir(parents=True)
     for known in paths.state_folder().glob("kvm-*.json"):  # to find out takes seconds
         shutil.copy(known, state / "pytest-ixy")
-    yield Runner(folder, state)
+    made = Runner(folder, state)
+    yield made
+    made.end()
     found = leftovers(state)
     monkeypatch.setenv("XDG_STATE_HOME", str(state))
     list(sweep())

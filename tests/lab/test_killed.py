@@ -89,7 +89,7 @@ def test_after_sigkill_nothing_runs_and_a_sweep_removes_the_rest(phase, runner, 
         time.sleep(0.05)
     assert paths.scratch_folder(run).exists()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest_ixy.cli", "sweep"],
+        [str(Path(sys.executable).with_name("pytest-ixy")), "sweep"],
         env=runner.environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -57,7 +57,10 @@ def build(hosts: Hosts, target: Target, folder: Path, timeout: float, progress: 
         return _build_on(name, host, target, folder, timeout, at)
 
     def tick(unfinished: list[str]) -> None:
-        progress.tell("; ".join(f"{name}: {at[name]}" for name in unfinished))
+        nodes: dict[str, list[str]] = {}
+        for name in unfinished:
+            nodes.setdefault(at[name], []).append(name)
+        progress.tell("; ".join(f"{step} on {', '.join(names)}" for step, names in nodes.items()))
 
     with progress.phase("build"):
         return all_at_once(
@@ -73,7 +76,7 @@ def _build_on(  # noqa: PLR0913, PLR0917
     steps: list[BuildStep] = []
     log = Path("build") / f"{name}.log"
     for number, command in enumerate(target.spec.build, 1):
-        at[name] = f"{number} of {len(target.spec.build)}, {command[:40]!r}"
+        at[name] = f"{command[:30]!r}, {number} of {len(target.spec.build)},"
         with (folder / log).open("a", encoding="utf-8") as stream:
             stream.write(f"$ {command}\n")
         done = host.run(command, timeout=timeout, cwd=folder_name(target), log=folder / log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 from dataclasses import dataclass
 from enum import Enum
@@ -49,6 +50,14 @@ def lacks_program(name: str, program: str, purpose: str, *, vital: bool = True) 
     package = programs.PACKAGES.get(program, program)
     state = State.MISSING if vital else State.WARN
     return Check(name, state, f"{program} is not installed; {purpose}", package=package)
+
+
+def user() -> str:
+    """Name of the user who runs this; the number in a container that has no name for it."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def as_root(command: str) -> str:

@@ -66,7 +66,7 @@ class Live:
             self.erase()
         elif now - self._shown_at >= REFRESH or not step.detail:
             self._shown_at = now
-            text = f"ixy: {_words(step)} ({step.elapsed:.0f} s)"
+            text = f"ixy: {_words(step)}"
             self._write(
                 ("\r\x1b[K" if self._on_line else "\n") + text[: shutil.get_terminal_size().columns - 1]
             )
@@ -77,12 +77,12 @@ class Live:
         now = time.monotonic()
         if step.over:
             if step.elapsed >= 1:
-                self._write(f"\nixy: {_words(step)}: {step.elapsed:.1f} s")
+                self._write(f"\nixy: {_words(step)}")
         elif step.phase != phase:
             self._plain = (step.phase, now)
         elif now - since >= REPEAT:
             self._plain = (phase, now)
-            self._write(f"\nixy: {_words(step)} ({step.elapsed:.0f} s)")
+            self._write(f"\nixy: {_words(step)}")
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
@@ -123,6 +123,7 @@ class Live:
 
 
 def _words(step: Step) -> str:
-    title = TITLES.get(step.phase, step.phase)
+    """Such as `capturing, 3 s: 61,440 of 100,000`, the seconds since it began."""
+    seconds = f"{step.elapsed:.1f}" if step.over else f"{step.elapsed:.0f}"
     detail = "".join(letter if letter.isprintable() else " " for letter in step.detail)
-    return f"{title}: {detail}" if detail else title
+    return f"{TITLES.get(step.phase, step.phase)}, {seconds} s{': ' if detail else ''}{detail}"

@@ -55,6 +55,8 @@ def output_of(
         LabError: it is not installed, or did not end within `timeout` seconds.
     """
     whole = [find(command[0]), *command[1:]]
+    if shutil.which("setpriv", path=search_path()):  # the doctor works without as well
+        whole = bound(command)
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": search_path()}
     try:
         return subprocess.run(

@@ -30,6 +30,9 @@ GRACE = 3.0
 """Seconds that pcap still gets after another role has ended by itself."""
 PACKETS_PER_SECOND = 5000
 """Rate below which no lab should be; more packets get more time."""
+LEAST_LIMIT, LARGEST_RECORD = 1 << 28, 2048
+"""A capture with more bytes than this, and than this for each packet, is not fetched: it is no
+capture of N packets, and a broken pcap must not fill this machine's disk."""
 PCAP_HEADER, RECORD = 24, 76
 """Bytes in a classic capture's header, and per 60-byte packet; only to show progress."""
 
@@ -221,7 +224,11 @@ def _fetch(  # noqa: PLR0913, PLR0917
 
     try:
         size = setup.hosts[PCAP].fetch(
-            remote, folder / bundles.CAPTURE, timeout=setup.settings.timeouts.fetch, progress=tell
+            remote,
+            folder / bundles.CAPTURE,
+            timeout=setup.settings.timeouts.fetch,
+            limit=max(LEAST_LIMIT, packets * LARGEST_RECORD),
+            progress=tell,
         )
     except RemoteFileMissing:
         return record

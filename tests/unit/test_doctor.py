@@ -194,7 +194,8 @@ def test_user_ids_concern_ordinary_users_who_build(ordinary, bare):
 @pytest.mark.parametrize(
     ("words", "mend"),
     [
-        ("unshare: unrecognized option '--map-auto'", "pytest-ixy image build"),
+        ("unshare: unrecognized option '--map-auto'", "pytest --ixy-repo=…"),
+        ("unshare: you (user 7) don't exist.", "pytest --ixy-repo=…"),
         ("unshare: failed to find subuid for user", "usermod --add-subuids 100000-165535"),
     ],
 )
@@ -275,6 +276,11 @@ def test_commands_for_root_are_written_as_this_user_must(monkeypatch, tmp_path):
     assert check.as_root("modprobe tun") == "modprobe tun"
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert check.as_root("modprobe tun") == "sudo modprobe tun"
+
+
+def test_a_user_without_a_name_is_told_by_number(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 4_242_424)
+    assert check.user() == "4242424"
 
 
 def test_checks_are_frozen():

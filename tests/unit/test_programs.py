@@ -111,7 +111,8 @@ def test_the_latest_line_is_told(log):
 BOUND = """
 import subprocess, sys, time
 from pytest_ixy import programs
-subprocess.Popen(programs.bound([sys.executable, "-c", "import time; time.sleep(600)", sys.argv[1]]))
+child = "import time; print('ready', flush=True); time.sleep(600)"
+subprocess.Popen(programs.bound([sys.executable, "-c", child, sys.argv[1]]))
 time.sleep(600)
 """
 
@@ -119,10 +120,10 @@ time.sleep(600)
 def test_a_bound_program_dies_with_whoever_started_it():
     need_programs("setpriv")
     tag = f"bound-test-{secrets.token_hex(6)}"
-    with subprocess.Popen([sys.executable, "-c", BOUND, tag]) as parent:
+    with subprocess.Popen([sys.executable, "-c", BOUND, tag], stdout=subprocess.PIPE) as parent:
         try:
-            (child,) = until(lambda: [pid for pid in sweep.processes(tag) if pid != parent.pid])
-            assert until(lambda: "python" in Path(f"/proc/{child}/comm").read_text())
+            assert parent.stdout.readline() == b"ready\n"  # the child's
+            assert len(sweep.processes(tag)) == 2
         finally:
             parent.send_signal(signal.SIGKILL)
             parent.wait()

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_ixy import build, bundle, testbed, trial
+from pytest_ixy import build, bundle, manifest, testbed, trial
 from pytest_ixy.bundle import Build, Bundle
 from pytest_ixy.errors import TargetError
 from pytest_ixy.progress import Progress
@@ -69,7 +69,7 @@ class Lab:
             timeout = self.settings.timeouts.build
             self._builds = build.build(self.hosts, self.target, self.folder, timeout, self.progress)
             if build.first_failure(self._builds):
-                trial.leave_unrun(self._setup(), self.settings.packets, self.folder, self.progress)
+                manifest.leave_unrun(self._setup(), self.settings.packets, self.folder, self.progress)
         return self._builds
 
     def run_trial(self, packets: int | None = None) -> Bundle:
@@ -90,8 +90,8 @@ class Lab:
             shutil.copytree(self.folder / "build", folder / "build")
         return trial.run(self._setup(), packets or self.settings.packets, folder, self.progress)
 
-    def _setup(self) -> trial.Setup:
-        return trial.Setup(
+    def _setup(self) -> manifest.Setup:
+        return manifest.Setup(
             self.testbed, self._provider, self.hosts, self.target, self._builds or {}, self.settings
         )
 
@@ -104,4 +104,4 @@ class Lab:
         testbed.close(self._hosts)
         self._hosts = {}
         if self._testbed is not None and not (self.folder / bundle.MANIFEST).exists():
-            trial.keep_consoles(self._testbed, self.folder)
+            manifest.keep_consoles(self._testbed, self.folder)

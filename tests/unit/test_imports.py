@@ -21,7 +21,7 @@ LAYERS = {
     "target and providers": "worktree pack target startup providers sweep",
     "report": "report",
     "lab": "testbed",
-    "trial": "build trial lab",
+    "trial": "build manifest trial lab",
     "pytest's hooks": "outcomes xdist",
     "session": "session",
     "pytest's door": "fixtures plugin",
@@ -36,7 +36,7 @@ AGAINST = {("pack", "target")}
 """Imports the other way, for the sake of types only; better none."""
 
 JUDGEMENT = {"bundle", "capture", "rules", "report"}
-LAB = {"remote", "providers", "testbed", "build", "trial", "lab", "roles", "ledger", "sweep", "session"}
+LAB = {"remote", "providers", "testbed", "build", "trial", "manifest", "lab", "roles", "ledger", "sweep", "session"}
 LAB_LIBRARIES = {"paramiko", "pyroute2", "qemu", "socket", "subprocess"}
 
 HEAVY = {"numpy", "scapy", "paramiko", "pydantic", "pyroute2", "qemu", "zstandard", "openstack", "filelock"}

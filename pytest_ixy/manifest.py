@@ -1,0 +1,108 @@
+"""What the lab knows of a trial, written into its bundle."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest_ixy
+from pytest_ixy import bundle as bundles
+from pytest_ixy.bundle import Build, Bundle, CaptureRecord, Manifest, NicRecord, NodeRecord, Run
+from pytest_ixy.progress import Progress
+from pytest_ixy.providers.base import Counters, Provider, Testbed
+from pytest_ixy.settings import Settings
+from pytest_ixy.target import Target
+from pytest_ixy.testbed import Hosts
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a trial is run on and with."""
+
+    testbed: Testbed
+    provider: Provider
+    hosts: Hosts
+    target: Target
+    builds: Mapping[str, Build]
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it; `counted` are the frames that the networks counted during the trial."""
+
+    started: datetime
+    roles: Mapping[str, Run]
+    capture: CaptureRecord
+    counted: Counters
+
+
+def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: Progress) -> Bundle:
+    """Complete the bundle in `folder` with consoles, the target's diff and the manifest."""
+    if setup.target.diff:
+        (folder / bundles.DIFF).write_text(setup.target.diff, encoding="utf-8", errors="surrogateescape")
+    manifest = Manifest(
+        run=setup.testbed.run,
+        scenario=setup.settings.scenario,
+        packets=packets,
+        started=outcome.started,
+        target=setup.target.record,
+        provider=setup.testbed.record,
+        nodes=tuple(_complete(node, outcome.counted, folder) for node in setup.testbed.nodes),
+        builds=dict(setup.builds),
+        roles=dict(outcome.roles),
+        capture=outcome.capture,
+        phases=tuple(progress.phases),
+        versions=_versions(),
+    )
+    return bundles.write(folder, manifest)
+
+
+def leave_unrun(setup: Setup, packets: int, folder: Path, progress: Progress) -> Bundle:
+    """Leave a bundle that says that there was no trial, because the target is not built."""
+    nothing = Outcome(datetime.now(UTC), {}, CaptureRecord(file=None), {})
+    return leave(setup, packets, nothing, folder, progress)
+
+
+def keep_consoles(testbed: Testbed, folder: Path) -> None:
+    """Copy the consoles of a testbed on which no trial ended."""
+    for node in testbed.nodes:
+        _complete(node, {}, folder)
+
+
+def difference(before: Counters, after: Counters) -> Counters:
+    """The frames counted in between; empty when the provider cannot count."""
+    return {
+        node: tuple(_subtract(old, new) for old, new in zip(before[node], nics, strict=True))
+        for node, nics in after.items()
+    }
+
+
+def _subtract(old: NicRecord, new: NicRecord) -> NicRecord:
+    names = ("sent", "received", "dropped")
+    return new.model_copy(
+        update={name: (getattr(new, name) or 0) - (getattr(old, name) or 0) for name in names}
+    )
+
+
+def _complete(node: NodeRecord, counted: Counters, folder: Path) -> NodeRecord:
+    """The node with its counters, and its console copied into the bundle."""
+    found = node.model_copy(update={"nics": counted.get(node.name, node.nics), "console": None})
+    if node.console is None or not Path(node.console).exists():
+        return found
+    target = folder / "consoles" / f"{node.name}.log"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(node.console, target)
+    return found.model_copy(update={"console": str(target.relative_to(folder))})
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "pytest-ixy": pytest_ixy.__version__,
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+    }

@@ -60,7 +60,7 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     owner = config.stash[OWNER] = Owner(workspace, base.load(settings.provider))
     config.add_cleanup(lambda: _release(config, owner, live))
     progress = Progress(live.show)
-    got = _fetch(settings, workspace, progress)
+    got = _fetch(settings, workspace, progress, _own_files(config, settings))
     lab = Lab(
         settings=settings,
         target=got,
@@ -83,7 +83,15 @@ def lab_topology(settings: Settings) -> Any:
     return forward_topology(settings.pci)
 
 
-def _fetch(settings: Settings, workspace: Workspace, progress: Progress) -> target.Target:
+def _own_files(config: pytest.Config, settings: Settings) -> list[Path]:
+    """What this run writes: when it stands in a local target, it is no part of that."""
+    reports = [config.getoption(name, None) for name in ("htmlpath", "xmlpath")]
+    return [settings.artifacts, *(Path(report).expanduser() for report in reports if report)]
+
+
+def _fetch(
+    settings: Settings, workspace: Workspace, progress: Progress, exclude: list[Path]
+) -> target.Target:
     with progress.phase("clone"):
         progress.tell(_repo(settings))
         return target.fetch(
@@ -91,7 +99,7 @@ def _fetch(settings: Settings, workspace: Workspace, progress: Progress) -> targ
             settings.ref,
             workspace.scratch / "target",
             timeout=settings.timeouts.fetch,
-            exclude=[settings.artifacts],
+            exclude=exclude,
         )
 
 

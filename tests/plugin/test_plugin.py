@@ -81,6 +81,16 @@ def test_uncommitted_work_shows_in_the_ids(driver, user):
     assert "+dirty-count]" in done.stdout
 
 
+def test_what_earlier_runs_wrote_into_the_target_does_not_make_it_dirty(driver):
+    for name in ("report.html", "report.xml", "ixy-artifacts/run/manifest.json"):
+        (driver / name).parent.mkdir(parents=True, exist_ok=True)
+        (driver / name).write_text("old")
+    reports = ["--html=report.html", "--junitxml=report.xml"]
+    done = run(driver, "--ixy-repo=.", "--collect-only", "-q", *reports)
+    assert done.stdout.count("::test_") == 14
+    assert "dirty" not in done.stdout
+
+
 def test_ids_are_the_same_in_another_folder_and_for_a_path_to_the_scenario(driver, user, tmp_path):
     other = tmp_path / "other"
     other.mkdir()

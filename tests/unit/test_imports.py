@@ -36,7 +36,19 @@ AGAINST = {("pack", "target")}
 """Imports the other way, for the sake of types only; better none."""
 
 JUDGEMENT = {"bundle", "capture", "rules", "report"}
-LAB = {"remote", "providers", "testbed", "build", "trial", "manifest", "lab", "roles", "ledger", "sweep", "session"}
+LAB = {
+    "remote",
+    "providers",
+    "testbed",
+    "build",
+    "trial",
+    "manifest",
+    "lab",
+    "roles",
+    "ledger",
+    "sweep",
+    "session",
+}
 LAB_LIBRARIES = {"paramiko", "pyroute2", "qemu", "socket", "subprocess"}
 
 HEAVY = {"numpy", "scapy", "paramiko", "pydantic", "pyroute2", "qemu", "zstandard", "openstack", "filelock"}

@@ -105,8 +105,8 @@ class Qemu:
         for end in (*ends, *([self._networks.close] if self._networks else [])):
             try:
                 end()
-            except OSError as error:
-                errors.append(str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others must end too
+                errors.append(f"{type(error).__name__}: {error}")
         self._machines, self._networks = {}, None
         return errors
 

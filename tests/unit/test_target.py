@@ -9,9 +9,9 @@ import http.server
 import itertools
 import os
 import subprocess
-import time
 import tarfile
 import threading
+import time
 from pathlib import Path
 
 import pytest

@@ -35,6 +35,7 @@ def dial(
     deadline: float,
     on_wait: Callable[[float], None] | None = None,
     alive: Callable[[], str | None] | None = None,
+    set_up: bool = True,
 ) -> paramiko.SSHClient:
     """Try to log in until it works or `deadline` seconds have passed.
 
@@ -43,6 +44,8 @@ def dial(
         deadline: Seconds after which no new try is made; the last one may end a little later.
         on_wait: Told the seconds that have passed, after each try that failed.
         alive: Asked between tries; a reason means that the machine is dead and waiting is vain.
+        set_up: False for a machine that is only becoming what it shall be: that it refuses the key, or
+            shows another one, is no reason then to give up before the deadline.
 
     Raises:
         LabError: the machine is dead, the deadline has passed, or a key was refused.
@@ -55,6 +58,10 @@ def dial(
             return _probe(access, key, min(PROBE, max(left, 1.0)))
         except _retried() as error:
             cause = _cause(error)
+        except _RefusalError as error:
+            if set_up:
+                raise
+            cause = error.what
         passed = time.monotonic() - start
         _check(access, passed, deadline, cause, alive)
         if on_wait:
@@ -74,6 +81,10 @@ def _check(
         )
 
 
+class _RefusalError(LabError):
+    """The other end answered, but with the wrong key or to the wrong one."""
+
+
 def _retried() -> tuple[type[Exception], ...]:
     import paramiko
 
@@ -90,7 +101,7 @@ def _probe(access: Access, key: paramiko.PKey | None, bound: float) -> paramiko.
     except BaseException as error:
         client.close()
         if isinstance(error, paramiko.AuthenticationException) and not _timed_out(error):
-            raise LabError(
+            raise _RefusalError(
                 f"node {access.name}: {access.address} refused the log-in: {error}",
                 hint=f"check the user and the key ({access.key or 'agent and default keys'})",
             ) from error
@@ -148,7 +159,7 @@ def _log_in(client: paramiko.SSHClient, access: Access, key: paramiko.PKey | Non
 
 
 def _wrong_peer(access: Access, why: str) -> LabError:
-    return LabError(
+    return _RefusalError(
         f"node {access.name}: what answers at {access.host}:{access.port} is not the expected host: {why}",
         hint="if the node was reinstalled, remove its old host key; otherwise find out who answers there",
     )

@@ -60,9 +60,11 @@ class Host:
         deadline: float,
         on_wait: Callable[[float], None] | None = None,
         alive: Callable[[], str | None] | None = None,
+        set_up: bool = True,
     ) -> Host:
         """Log in, retrying until `deadline` seconds have passed; see `dial.dial`."""
-        return cls(Link(access, dial(access, deadline=deadline, on_wait=on_wait, alive=alive)))
+        client = dial(access, deadline=deadline, on_wait=on_wait, alive=alive, set_up=set_up)
+        return cls(Link(access, client))
 
     def run(  # noqa: PLR0913 - all that matters is named at the call
         self,

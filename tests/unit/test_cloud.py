@@ -133,6 +133,23 @@ def test_an_overlay_leaves_its_base_alone(disk, tmp_path):
     assert json.loads(info.stdout)["full-backing-filename"] == str(disk)
 
 
+def test_a_small_image_gets_a_disk_to_grow_into(disk, tmp_path):
+    image = cloud.ensure(disk, silent)
+    path = disks.overlay(image.disk, image.disk_format, tmp_path / "overlay.qcow2", image.size)
+    info = subprocess.run(["qemu-img", "info", "--output=json", path], capture_output=True, check=True)
+    assert json.loads(info.stdout)["virtual-size"] == cloud.SIZE
+
+
+def test_a_large_image_keeps_its_size(tmp_path):
+    large = tmp_path / "large.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", large, "20G"], check=True)
+    assert cloud.ensure(large, silent).size == 20 << 30
+
+
+def test_what_root_does_at_the_end_of_the_first_boot_is_bash():
+    subprocess.run(["bash", "-n", "-c", cloud.SETTLE], check=True)
+
+
 def test_an_overlay_on_nothing_is_a_lab_error(tmp_path):
     with pytest.raises(LabError, match="could not be made"):
         disks.overlay(tmp_path / "nowhere", "raw", tmp_path / "overlay.qcow2")

@@ -130,6 +130,24 @@ def test_a_wrong_key_is_refused_at_once(sshd):
         Host.connect(replace(sshd.access, key=str(sshd.folder / "host")), deadline=600)
 
 
+def test_a_machine_that_is_being_set_up_may_refuse_the_key_for_a_while(sshd):
+    authorized = sshd.folder / "user.pub"
+    key = authorized.read_text()
+    authorized.write_text("")
+    with Host.connect(
+        sshd.access, deadline=60, set_up=False, on_wait=lambda _: authorized.write_text(key)
+    ) as host:
+        assert host.run("true", timeout=30).ok
+
+
+def test_a_machine_that_is_being_set_up_is_never_entered_under_another_host_key(sshd):
+    other = (sshd.folder / "user.pub").read_text().strip()
+    waits = []
+    with pytest.raises(LabError, match=r"no SSH to (?s:.)*is not the expected host"):
+        Host.connect(replace(sshd.access, host_key=other), deadline=1.2, set_up=False, on_wait=waits.append)
+    assert waits
+
+
 @pytest.mark.parametrize("text", ["", "not a key", None])
 def test_an_unusable_key_file_is_named(sshd, tmp_path, text):
     if text is not None:

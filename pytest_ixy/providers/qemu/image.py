@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
@@ -29,6 +30,9 @@ class Image:
         kernel: False when the disk brings its own boot loader (a user's cloud image).
         disk_format: As QEMU names it.
         user: Whom to log in as.
+        settle: What root runs, in bash, once the machine answers; then it can be saved.
+        size: Bytes of the machines' disks; 0 for as many as the image's own disk has.
+        patience: How many times longer than others its first boot may take.
     """
 
     name: str
@@ -36,6 +40,9 @@ class Image:
     kernel: bool = True
     disk_format: str = "raw"
     user: str = recipe.USER
+    settle: str = "sync"
+    size: int = 0
+    patience: int = 1
 
     @property
     def disk(self) -> Path:
@@ -149,10 +156,10 @@ def _install_packages(draft: Path, log: Path, tell: Callable[[str], None]) -> No
         "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         f"--include={','.join(recipe.PACKAGES)}",
-        f"--customize-hook=tar-in {draft / 'additions.tar'} /",
+        f"--customize-hook=tar-in {shlex.quote(f'{draft}/additions.tar')} /",
         '--customize-hook=chroot "$1" sh /usr/lib/ixy/setup',
-        f"--customize-hook=download /boot/ixy-kernel {draft / 'kernel'}",
-        f"--customize-hook=download /boot/ixy-initrd {draft / 'initrd'}",
+        f"--customize-hook=download /boot/ixy-kernel {shlex.quote(f'{draft}/kernel')}",
+        f"--customize-hook=download /boot/ixy-initrd {shlex.quote(f'{draft}/initrd')}",
         recipe.SUITE,
         str(draft / "root.tar"),
     ]
@@ -177,7 +184,7 @@ mv disk.part disk
 
 
 def _write_disk(draft: Path, log: Path) -> None:
-    shell = ["sh", "-c", f"cd '{draft}' && {WRITE_DISK}", "write-disk", recipe.DISK]
+    shell = ["sh", "-c", f"cd {shlex.quote(str(draft))} && {WRITE_DISK}", "write-disk", recipe.DISK]
     if os.geteuid() != 0:  # file owners in the image need a range of user ids
         shell = ["unshare", "--map-root-user", "--map-auto", *shell]
     programs.run_logged(shell, log=log, timeout=600, doing="Writing the image's file system")

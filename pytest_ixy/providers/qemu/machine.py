@@ -21,7 +21,10 @@ from pytest_ixy.providers.qemu.image import Image
 QEMU = "qemu-system-x86_64"
 QMP_TIMEOUT = 60.0
 STATE_TIMEOUT = 120.0
-MANAGEMENT_MAC = "52:54:00:16:00:03"
+MAC_PREFIX = "52:54:00:16"
+MANAGEMENT_MAC = f"{MAC_PREFIX}:00:03"
+X86_64_V2 = "+ssse3,+sse4.1,+sse4.2,+popcnt"
+"""What qemu64 lacks of the processor that Red Hat's kind of system asks for."""
 
 
 def quote(path: Path) -> str:
@@ -47,11 +50,20 @@ class Hardware:
 
     def arguments(self) -> list[str]:
         """QEMU's arguments for everything but disks, consoles and test NICs."""
-        # qemu64 boots faster than max under emulation
-        cpu = "host" if self.accel == "kvm" else "qemu64"
         sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny"
         found = [QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-sandbox", sandbox]
-        found += ["-machine", "pc", "-accel", self.accel, "-cpu", cpu, "-smp", "1", "-m", str(self.memory)]
+        found += [
+            "-machine",
+            "pc",
+            "-accel",
+            self.accel,
+            "-cpu",
+            self._cpu(),
+            "-smp",
+            "1",
+            "-m",
+            str(self.memory),
+        ]
         found += ["-rtc", "base=utc,clock=host"]
         if self.image.kernel:
             kernel, initrd = self.image.folder / "kernel", self.image.folder / "initrd"
@@ -62,6 +74,12 @@ class Hardware:
         restrict = ",restrict=on" if self.offline else ""
         found += ["-netdev", f"user,id=mgmt,hostfwd=tcp:127.0.0.1:0-:22{restrict}"]
         return [*found, "-device", f"virtio-net-pci,netdev=mgmt,addr=03.0,mac={MANAGEMENT_MAC},romfile="]
+
+    def _cpu(self) -> str:
+        if self.accel == "kvm":
+            return "host"
+        # boots faster than max under emulation
+        return "qemu64" if self.image.kernel else f"qemu64,{X86_64_V2}"
 
 
 class Machine:

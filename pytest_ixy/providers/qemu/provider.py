@@ -11,7 +11,7 @@ from pytest_ixy.ledger import Ledger
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Testbed
 from pytest_ixy.providers.qemu import accel, cloud, disks, image, network, saved
-from pytest_ixy.providers.qemu.machine import Hardware, Machine
+from pytest_ixy.providers.qemu.machine import MAC_PREFIX, Hardware, Machine
 from pytest_ixy.settings import Settings
 from pytest_ixy.topology import Nic, Node, Topology
 
@@ -146,7 +146,7 @@ class Qemu:
 
 def mac_address(topology: Topology, node: Node, number: int) -> str:
     """A MAC address of the testbed's own: it tells node and NIC."""
-    return f"52:54:00:16:{topology.nodes.index(node) + 1:02x}:{number + 1:02x}"
+    return f"{MAC_PREFIX}:{topology.nodes.index(node) + 1:02x}:{number + 1:02x}"
 
 
 def _greeting(nics: tuple[Nic, ...]) -> str:

@@ -10,11 +10,13 @@ import hashlib
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_ixy import programs
+from pytest_ixy.errors import LabError
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.providers.qemu import disks
 from pytest_ixy.providers.qemu.image import locked
@@ -90,12 +92,13 @@ def _make(  # noqa: PLR0913
     scratch.mkdir(parents=True)
     tag = f"{book.run}-boot"
     book.intend("process", tag)
-    disk = disks.overlay(hardware.image.disk, hardware.image.disk_format, scratch / "booted.qcow2")
+    image = hardware.image
+    disk = disks.overlay(image.disk, image.disk_format, scratch / "booted.qcow2", image.size)
     machine = Machine(hardware, tag=tag, disk=disk, console=scratch / "boot.log")
     try:
         machine.connect()
         tell("the first machine, to be saved for all later runs")
-        _await_boot(machine, hardware, timeout, tell)
+        _await_boot(machine, hardware, timeout * image.patience, tell)
         machine.save(scratch / "memory")
     finally:
         machine.kill()
@@ -105,12 +108,25 @@ def _make(  # noqa: PLR0913
 
 
 def _await_boot(machine: Machine, hardware: Hardware, timeout: float, tell: Callable[[str], None]) -> None:
+    """Wait until the machine answers and has nothing left to do."""
+    start, image = time.monotonic(), hardware.image
+
     def waited(seconds: float) -> None:
         tell(f"the first machine, to be saved for all later runs, {seconds:.0f} s: {_console_line(machine)}")
 
     where = access(hardware, "boot", machine.ssh_port())
-    with Host.connect(where, deadline=timeout, on_wait=waited, alive=machine.ended) as host:
-        host.run("sync", timeout=60, check=True)
+    # before cloud-init has done its work a machine refuses our key and shows others
+    with Host.connect(
+        where, deadline=timeout, on_wait=waited, alive=machine.ended, set_up=image.kernel
+    ) as host:
+        tell("the first machine answers and ends its start; it will be saved for all later runs")
+        left = timeout - (time.monotonic() - start)
+        done = host.run(image.settle, timeout=max(60.0, left), root=True)
+    if not done.ok:
+        raise LabError(
+            f"The first machine has not ended its start within {timeout:.0f} s. {done.output.strip()}",
+            hint="if it is only slow, allow it more: [timeouts] connect in config.toml",
+        )
 
 
 def _console_line(machine: Machine) -> str:

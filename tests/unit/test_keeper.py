@@ -213,3 +213,39 @@ def test_the_keeper_ends_with_its_owner(tag, number):
         owner.send_signal(number)
     assert until(lambda: not sweep.processes(tag))
     assert until(lambda: own not in namespaces())
+
+
+AS_NOBODY = """
+import codecs, ctypes, os
+import pyroute2
+from pytest_ixy.providers.qemu import keeper
+pyroute2.IPRoute().close(), codecs.lookup("ascii")  # this Python may be in a folder that is root's alone
+os.setgroups([]), os.setresgid(65534, 65534, 65534), os.setresuid(65534, 65534, 65534)
+ctypes.CDLL(None).prctl(4, 1)  # PR_SET_DUMPABLE, as after an exec: else /proc/self is root's
+keeper.main()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests are this one")
+def test_an_ordinary_user_needs_no_rights_and_others_are_not_heard(tag, tmp_path, monkeypatch):
+    """In a user namespace; with a tun device that anyone may open, as on most distributions."""
+    os.mknod(tmp_path / "tun", 0o020666, os.makedev(10, 200))
+    (tmp_path / "tun").chmod(0o666)
+    script = f'mount --bind \'{tmp_path}/tun\' /dev/net/tun && exec "$0" -c "$1" "$2"'
+    command = ["unshare", "--mount", "sh", "-c", script, sys.executable, AS_NOBODY, tag]
+    monkeypatch.setattr(network.programs, "bound", lambda _command: command)
+    try:
+        networks = network.Networks(tag, TOPOLOGY)
+    except LabError as error:
+        if "unshare" in error.what:
+            pytest.skip(f"this kernel allows no user namespaces: {error.what}")
+        raise
+    try:
+        assert Path(f"/proc/{keeper_of(tag)}").stat().st_uid == 65534
+        assert Path(f"/proc/{keeper_of(tag)}/ns/user").readlink() != Path("/proc/self/ns/user").readlink()
+        os.write(networks.taps[PKTGEN], frame(7))
+        assert arrived(networks.taps[FWD_IN], 10) == frame(7)[VNET_HEADER:]
+        with pytest.raises(LabError, match="does not answer"):
+            network.ask(networks.address, {"do": "counters"})  # we are another user to it
+    finally:
+        networks.close()

@@ -183,12 +183,12 @@ class Service:
 
 
 def _is_ours(connection: socket.socket) -> bool:
-    """Whether the other end is the user who owns the networks, or root."""
+    """Whether the other end is the user who owns the networks.
+
+    In a user namespace that user is 0, as this process is, and all others are the same nobody, root too.
+    """
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return struct.unpack("3i", credentials)[1] in {0, os.getuid(), OWNER}
-
-
-OWNER = os.getuid()
+    return bool(struct.unpack("3i", credentials)[1] == os.getuid())
 
 
 def main() -> None:

@@ -86,7 +86,7 @@ def _build_on(  # noqa: PLR0913, PLR0917
             )
         )
         if not steps[-1].exit.ok or done.timed_out:
-            require_space(name, done.output)
+            _require_space(name, host, done.output)
             break
     return Build(steps=tuple(steps), log=str(log))
 
@@ -108,9 +108,18 @@ def explain(made: Build) -> str:
     return f"{step.command!r} {how}"
 
 
-def require_space(node: str, output: str) -> None:
-    """Raise LabError when a failed command's output says that the node's disk is full."""
-    if "No space left on device" in output:
+FULL = "df -Pk . /tmp | awk 'NR > 1 && $4 < 1024 {print \"is full\"}'"
+"""Says so when there is less than 1 MiB left."""
+
+
+def _require_space(node: str, host: Host, output: str) -> None:
+    """Raise LabError when a command failed because the node's disk is full.
+
+    The target may say that it is for reasons of its own, so the node is asked.
+    """
+    if "No space left on device" not in output:
+        return
+    if "is full" in host.run(FULL, timeout=60).output:
         raise LabError(
             f"The disk of {node} is full: a build command said 'No space left on device'.",
             hint="give the machines an image with a larger disk (--ixy-image)",

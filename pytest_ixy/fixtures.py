@@ -74,15 +74,15 @@ class BuildResults:
     def check(self, role: str) -> None:
         """Fail the test, with the last lines of the log, when the target is not built on that node."""
         from pytest_ixy.build import explain
+        from pytest_ixy.programs import tail
         from pytest_ixy.rules.words import plain
 
         made = self.results[role]
         if made.ok:
             return
         log = self._lab.folder / made.log
-        tail = log.read_text("utf-8", "replace")[-4000:] if log.exists() else ""
-        last = "\n".join(plain(line) for line in tail.splitlines()[-40:])
-        pytest.fail(f"{explain(made)}\n\n{last}\n\nlog: {log}", pytrace=False)
+        last = plain(tail(log, lines=40)) if log.exists() else ""
+        pytest.fail(f"{plain(explain(made))}\n\n{last}\n\nlog: {log}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +102,10 @@ def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callab
     def ready() -> Callable[..., Bundle]:
         if failure := first_failure(ixy_build.results):
             raise TargetError(f"not run: {failure}")
-        return lab.run_trial
+        return run
+
+    def run(packets: int | None = None) -> Bundle:
+        return _once(request, "ixy_trial", lambda: lab.run_trial(packets))
 
     return _once(request, "ixy_trial", ready)
 
@@ -140,9 +143,29 @@ def _settle(request: pytest.FixtureRequest, finding: Finding, bundle: Bundle) ->
 
     request.node.stash[FINDING] = finding.as_dict()
     if finding.outcome == "skipped":
+        _fail_if_nothing_is_proven(request, finding, bundle)
         pytest.skip(finding.title)
     if finding.outcome == "failed":
         pytest.fail(f"{finding.title}\n{finding.message}\nbundle: {bundle.path}", pytrace=False)
+
+
+PROOFS = ("complete", "sent")
+"""Rules without which a trial proves nothing."""
+
+
+def _fail_if_nothing_is_proven(request: pytest.FixtureRequest, finding: Finding, bundle: Bundle) -> None:
+    """Fail in place of a proof that fails too, unless that has a test of its own in this session."""
+    from pytest_ixy.rules import judge
+
+    asked = {getattr(item, "callspec", None) and item.callspec.params.get("rule") for item in _items(request)}
+    missing = [name for name in PROOFS if name not in asked and name != finding.rule]
+    for proof in judge(bundle, missing):
+        if proof.failed:
+            pytest.fail(f"{finding.title}: {proof.title}\n{proof.message}", pytrace=False)
+
+
+def _items(request: pytest.FixtureRequest) -> list[Any]:
+    return request.session.items
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pytest_ixy import build, bundle, manifest, testbed, trial
-from pytest_ixy.bundle import Build, Bundle
-from pytest_ixy.errors import TargetError
+from pytest_ixy.bundle import Build, Bundle, Phase
+from pytest_ixy.errors import TargetError, UsageError
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Provider, Testbed
 from pytest_ixy.settings import Settings
@@ -27,6 +27,7 @@ class Lab:
         target: What is tested.
         folder: Where the first trial's bundle goes, and logs before it.
         progress: Told about everything.
+        latest: The newest bundle's folder, None while there is none.
     """
 
     def __init__(  # noqa: PLR0913 - all keywords
@@ -47,6 +48,8 @@ class Lab:
         self._hosts: Hosts = {}
         self._builds: dict[str, Build] | None = None
         self._trials = 0
+        self._prelude: tuple[Phase, ...] = ()
+        self.latest: Path | None = None
 
     @property
     def testbed(self) -> Testbed:
@@ -70,6 +73,7 @@ class Lab:
             self._builds = build.build(self.hosts, self.target, self.folder, timeout, self.progress)
             if build.first_failure(self._builds):
                 manifest.leave_unrun(self._setup(), self.settings.packets, self.folder, self.progress)
+                self.latest = self.folder
         return self._builds
 
     def run_trial(self, packets: int | None = None) -> Bundle:
@@ -82,22 +86,29 @@ class Lab:
             LabError: the lab could not tell.
             TargetError: the target is not built.
         """
+        if packets is not None and packets < 1:
+            raise UsageError(f"A trial cannot capture {packets} packets; one is the least.")
         if failure := build.first_failure(self.builds()):
             raise TargetError(f"not run: {failure}")
-        self._trials += 1
+        self._begin_trial()
         folder = self.folder if self._trials == 1 else Path(f"{self.folder}-{self._trials}")
         if folder != self.folder:
             shutil.copytree(self.folder / "build", folder / "build")
-        return trial.run(self._setup(), packets or self.settings.packets, folder, self.progress)
+        made = trial.run(self._setup(), packets or self.settings.packets, folder, self.progress)
+        self.latest = folder
+        return made
+
+    def _begin_trial(self) -> None:
+        """Count it, and forget the phases of the one before, which are not of its bundle."""
+        if self._trials == 0:
+            self._prelude = tuple(self.progress.phases)
+        self.progress.phases[:] = self._prelude
+        self._trials += 1
 
     def _setup(self) -> manifest.Setup:
         return manifest.Setup(
             self.testbed, self._provider, self.hosts, self.target, self._builds or {}, self.settings
         )
-
-    def bundle(self) -> Bundle | None:
-        """What the first trial left, or what stands for it after a failed build."""
-        return bundle.load(self.folder) if (self.folder / bundle.MANIFEST).exists() else None
 
     def close(self) -> None:
         """Close the connections and keep the consoles of a testbed that never got to a trial."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -102,7 +103,7 @@ class Live:
         return int(width) % shutil.get_terminal_size().columns
 
     def _write(self, text: str) -> None:
-        if not self._stream.closed:
+        with contextlib.suppress(OSError, ValueError):  # nobody looks any more; the run goes on
             self._stream.write(text)
             self._stream.flush()
 
@@ -119,7 +120,8 @@ class Live:
     def close(self) -> None:
         """Leave the terminal as it was."""
         self.erase()
-        self._stream.close()
+        with contextlib.suppress(OSError):
+            self._stream.close()
 
 
 def _words(step: Step) -> str:

@@ -83,10 +83,8 @@ def difference(before: Counters, after: Counters) -> Counters:
 
 
 def _subtract(old: NicRecord, new: NicRecord) -> NicRecord:
-    names = ("sent", "received", "dropped")
-    return new.model_copy(
-        update={name: (getattr(new, name) or 0) - (getattr(old, name) or 0) for name in names}
-    )
+    known = [name for name in ("sent", "received", "dropped") if getattr(new, name) is not None]
+    return new.model_copy(update={name: getattr(new, name) - (getattr(old, name) or 0) for name in known})
 
 
 def _complete(node: NodeRecord, counted: Counters, folder: Path) -> NodeRecord:

@@ -5,6 +5,7 @@ Imported by every pytest run in the environment, so nothing but the standard lib
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,22 @@ OPTIONS = (
 )
 
 
+class _Once(argparse.Action):
+    """Stores a value and refuses another one: which of the two would be meant?"""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: Any = None,
+    ) -> None:
+        # pytest parses the command line several times, so the same value may be there already
+        if getattr(namespace, self.dest, None) not in {None, values}:
+            parser.error(f"{option_string} is given twice")
+        setattr(namespace, self.dest, values)
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Tell pytest of every option: a flag and an ini key each.
 
@@ -113,7 +130,9 @@ def add_options(parser: pytest.Parser) -> None:
         if option.type is bool:
             group.addoption(option.flag, action="store_true", default=None, dest=option.key, help=text)
         else:
-            group.addoption(option.flag, metavar=option.metavar, default=None, dest=option.key, help=text)
+            group.addoption(
+                option.flag, action=_Once, metavar=option.metavar, default=None, dest=option.key, help=text
+            )
         parser.addini(option.key, f"see {option.flag}", type=_ini_type(option), default=None)
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from pytest_ixy.build import first_failure
-from pytest_ixy.errors import IxyError
+from pytest_ixy.errors import IxyError, LabError
 from pytest_ixy.lab import Lab
+from pytest_ixy.rules.words import plain
 from pytest_ixy.startup import scenarios_folder
 
 CHAIN = ("ixy_target", "ixy_testbed", "ixy_build", "ixy_trial", "ixy_bundle")
@@ -37,7 +38,7 @@ class Outcomes:
 
     def failed(self, fixture: str, cause: str) -> None:
         """Remember the first cause why `fixture` cannot be had."""
-        self._causes.setdefault(fixture, cause)
+        self._causes.setdefault(fixture, plain(cause))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -68,7 +69,9 @@ class Outcomes:
         """Show our errors as their text, and tell the reports which target and bundle this is about."""
         report = yield
         if call.excinfo is not None and isinstance(call.excinfo.value, IxyError):
-            report.longrepr = f"{call.excinfo.value.kind}: {call.excinfo.value}"
+            report.longrepr = plain(f"{call.excinfo.value.kind}: {call.excinfo.value}")
+            if isinstance(call.excinfo.value, LabError):
+                report.when = "setup"  # what pytest takes for an ERROR, wherever it came up
         if "ixy_target" in getattr(item, "fixturenames", ()):
             self._mark(report, item)
             self._note_build(report, item)
@@ -76,8 +79,10 @@ class Outcomes:
 
     def _mark(self, report: Any, item: pytest.Item) -> None:
         report.ixy_target = self.label
-        if (self._lab.folder / "manifest.json").exists():
-            report.ixy_bundle = str(self._lab.folder)
+        judged = getattr(item, "funcargs", {}).get("ixy_bundle")
+        folder = judged.path if judged else self._lab.latest
+        if folder is not None:
+            report.ixy_bundle = str(folder)
         if (finding := item.stash.get(FINDING, None)) is not None:
             report.ixy_finding = finding
 

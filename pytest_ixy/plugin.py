@@ -5,6 +5,7 @@ Only with a repository to test does anything else of pytest-ixy get imported.
 
 from __future__ import annotations
 
+import argparse
 import os
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from pytest_ixy import options
 
 pytest_plugins = ["pytest_ixy.fixtures"]
+
+QUESTIONS = ("help", "version", "showfixtures", "show_fixtures_per_test", "markers")
+"""Options of pytest that ask something and run nothing."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     """With a repository to test and no path, collect the scenario that ships with the plugin."""
-    if _repository(early_config, early_config.known_args_namespace.ixy_repo):
+    if _wanted(early_config, early_config.known_args_namespace):
         from pytest_ixy import startup
 
         startup.prepare(early_config, args)
@@ -30,11 +34,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Get the target, so that its commit stands in the test ids."""
-    if _repository(config, config.getoption("ixy_repo")):
+    if _wanted(config, config.option):
         from pytest_ixy import session
 
         session.start(config)
 
 
-def _repository(config: pytest.Config, given: str | None) -> str | None:
-    return given or os.environ.get("IXY_REPO") or config.getini("ixy_repo") or None
+def _wanted(config: pytest.Config, option: argparse.Namespace) -> bool:
+    """Whether there is a repository to test, and tests are to be run or collected at all."""
+    if any(getattr(option, question, None) for question in QUESTIONS):
+        return False
+    # an empty --ixy-repo is a mistake that must not pass as "none"
+    return option.ixy_repo is not None or bool(os.environ.get("IXY_REPO") or config.getini("ixy_repo"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +20,9 @@ from pytest_ixy.providers.base import Testbed
 from pytest_ixy.settings import Settings
 from pytest_ixy.startup import settings_of
 from pytest_ixy.testbed import Owner, Workspace
+
+if TYPE_CHECKING:
+    from pytest_ixy.xdist import Received
 
 LAB = pytest.StashKey[Lab]()
 OWNER = pytest.StashKey[Owner]()
@@ -36,7 +39,7 @@ def start(config: pytest.Config) -> None:
             lab = _adopt(config, settings, live)
         else:
             lab = _own(config, settings, live)
-    except IxyError as error:
+    except (IxyError, OSError) as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[LAB] = lab
     config.stash[OUTCOMES] = Outcomes(lab)
@@ -86,7 +89,9 @@ def lab_topology(settings: Settings) -> Any:
 def _own_files(config: pytest.Config, settings: Settings) -> list[Path]:
     """What this run writes: when it stands in a local target, it is no part of that."""
     reports = [config.getoption(name, None) for name in ("htmlpath", "xmlpath")]
-    return [settings.artifacts, *(Path(report).expanduser() for report in reports if report)]
+    files = [Path(report).expanduser() for report in reports if report]
+    assets = [file.parent / "assets" for file in files if file.suffix == ".html"]  # pytest-html's
+    return [settings.artifacts, *files, *assets]
 
 
 def _fetch(
@@ -114,21 +119,30 @@ def _adopt(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     from pytest_ixy.xdist import received
 
     handed = received(config)
-    folder = settings.artifacts / handed.run
+    progress = Progress(live.show)
+    progress.phases += handed.phases
     return Lab(
         settings=settings,
         target=handed.target,
-        folder=folder,
+        folder=settings.artifacts / handed.run,
         scratch=Path(handed.scratch) / config.workerinput["workerid"],  # type: ignore[attr-defined]
         provider=base.load(settings.provider),
-        provision=_used_up if folder.exists() else handed.testbed,
-        progress=Progress(live.show),
+        provision=lambda: _claim(handed),
+        progress=progress,
     )
 
 
-def _used_up() -> Testbed:
-    """A worker that takes a crashed one's place cannot know how the machines were left."""
-    raise LabError("The worker that used the testbed has crashed.", hint="see what it printed, or use -n 0")
+def _claim(handed: Received) -> Testbed:
+    """Take the testbed for this worker: how another one that had it left the machines, nobody knows."""
+    found = handed.testbed()
+    try:
+        (Path(handed.scratch) / "claimed").touch(exist_ok=False)
+    except FileExistsError:
+        raise LabError(
+            "Another worker has used the testbed, and has crashed or is using it now.",
+            hint="see what it printed, or use -n 0",
+        ) from None
+    return found
 
 
 def _end_on_sigterm(config: pytest.Config) -> None:
@@ -144,12 +158,17 @@ def _end_on_sigterm(config: pytest.Config) -> None:
 def _release(config: pytest.Config, owner: Owner, live: Live) -> None:
     """Take everything down, not to be interrupted: it takes a second, and a leak would take longer."""
     main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    errors = []
     try:
         if (lab := config.stash.get(LAB, None)) is not None:
             lab.close()
-        for error in owner.release():
-            live.say(f"not taken down: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the machines must go
+        errors.append(f"{type(error).__name__}: {error}")
+    try:
+        for text in [*errors, *owner.release()]:
+            live.say(f"not taken down: {text}")
     finally:
-        if main:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

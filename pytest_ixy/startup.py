@@ -54,12 +54,28 @@ def prepare(config: pytest.Config, args: list[str]) -> None:
     _refuse_separate_path(args)
     given = config.known_args_namespace
     if given.file_or_dir:
+        _find_scenarios(args)
+        given.file_or_dir = [_found(path) for path in given.file_or_dir]
         return
     settings = settings_of_early(config)
     _keep_target_out(config, settings)
     path = str(scenario_path(settings))
     args.append(path)
     given.file_or_dir = [path]  # else the conftest.py of the working directory is loaded
+    given.confcutdir = path  # and those of all folders above, which may be the target's
+
+
+def _find_scenarios(args: list[str]) -> None:
+    """Let the ids that reports show, `scenarios/…::test_…`, be given as paths wherever that is."""
+    args[:] = [_found(arg) for arg in args]
+
+
+def _found(arg: str) -> str:
+    path = arg.split("::", 1)[0]
+    shipped = scenarios_folder().parent / path
+    if path.startswith(f"{scenarios_folder().name}/") and not Path(path).exists() and shipped.exists():
+        return str(scenarios_folder().parent / arg)
+    return arg
 
 
 def settings_of_early(config: pytest.Config) -> Settings:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pytest_ixy import ledger, paths, sweep
 from pytest_ixy.errors import LabError
@@ -41,7 +40,14 @@ class Workspace:
         self.book = ledger.create(run)
         self.scratch = paths.scratch_folder(run)
         self.book.intend("folder", str(self.scratch))
-        self.scratch.mkdir(parents=True)
+        try:
+            self.scratch.mkdir(parents=True)
+        except OSError as error:
+            self.close()
+            raise LabError(
+                f"The folder {self.scratch} cannot be made: {error.strerror}.",
+                hint="set XDG_CACHE_HOME to a folder that can be written to",
+            ) from error
 
     def close(self) -> sweep.Swept:
         """Remove whatever the ledger still lists, and the ledger."""
@@ -83,13 +89,18 @@ def connect(testbed: Testbed, provider: Provider, settings: Settings, progress: 
         LabError: a node was not reached in time, or is not as it should be.
     """
     hosts: dict[str, Host] = {}
+    interrupted = threading.Event()
+
+    def dead(node: str) -> str | None:
+        return "interrupted" if interrupted.is_set() else provider.ended(testbed, node)
 
     def enter(node: str) -> None:
         access = testbed.accesses[node]
-        hosts[node] = Host.connect(
-            access, deadline=settings.timeouts.connect, alive=lambda: provider.ended(testbed, node)
-        )
-        _greet(testbed, hosts[node])
+        host = Host.connect(access, deadline=settings.timeouts.connect, alive=lambda: dead(node))
+        hosts[node] = host
+        if interrupted.is_set():
+            host.close()
+        _greet(testbed, host)
 
     def tick(unfinished: list[str]) -> None:
         count = len(testbed.accesses)
@@ -97,7 +108,8 @@ def connect(testbed: Testbed, provider: Provider, settings: Settings, progress: 
 
     with progress.phase("connect"):
         try:
-            all_at_once({node: lambda node=node: enter(node) for node in testbed.accesses}, tick=tick)  # type: ignore[misc]
+            jobs = {node: lambda node=node: enter(node) for node in testbed.accesses}
+            all_at_once(jobs, tick=tick, abort=interrupted.set)
         except BaseException:
             close(hosts)
             raise
@@ -117,9 +129,3 @@ def close(hosts: Hosts) -> None:
     """Close the connections; what still runs on the nodes loses its terminal."""
     for host in hosts.values():
         host.close()
-
-
-def disk_free(folder: Path) -> int:
-    """Bytes that an ordinary user may still write below `folder`."""
-    status = os.statvfs(folder)
-    return status.f_bavail * status.f_frsize

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ PACKETS_PER_SECOND = 5000
 LEAST_LIMIT, LARGEST_RECORD = 1 << 28, 2048
 """A capture with more bytes than this, and than this for each packet, is not fetched: it is no
 capture of N packets, and a broken pcap must not fill this machine's disk."""
+SIZE = re.compile(r"[0-9]{1,15}")
 PCAP_HEADER, RECORD = 24, 76
 """Bytes in a classic capture's header, and per 60-byte packet; only to show progress."""
 
@@ -140,7 +142,7 @@ class _Trial:
     def _look(self, sizes: Process) -> None:
         seconds = round(self._now() - self._sending_since, 3)
         lines = sizes.output.split()
-        written = int(lines[-1]) if lines and lines[-1].isdigit() else None
+        written = int(lines[-1]) if lines and SIZE.fullmatch(lines[-1]) else None
         timed_out = PCAP not in self._early
         changed = {"seconds": seconds, "written": written, "timed_out": timed_out}
         self._watched = self._watched.model_copy(update=changed)

@@ -15,8 +15,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from pytest_ixy import spec
-from pytest_ixy.bundle import TargetRecord
-from pytest_ixy.errors import LabError
+from pytest_ixy.bundle import Phase, TargetRecord
+from pytest_ixy.errors import IxyError, LabError
 from pytest_ixy.lab import Lab
 from pytest_ixy.providers.base import Testbed
 from pytest_ixy.target import Target
@@ -45,14 +45,19 @@ class Controller:
 
 
 class _ByTarget(LoadScopeScheduling):  # type: ignore[misc]
-    """Tests that have the target's label in their id are one unit, any other test is its own."""
+    """Tests that have the target's label in their id are one unit; others go as --dist says."""
 
     def __init__(self, config: pytest.Config, log: Any, label: str) -> None:
         super().__init__(config, log)
         self._mark = f"[{label}"
+        self._dist = config.getoption("dist")
 
     def _split_scope(self, nodeid: str) -> str:
-        return self._mark if self._mark in nodeid else nodeid
+        if self._mark in nodeid:
+            return self._mark
+        if self._dist == "loadfile":
+            return nodeid.split("::", 1)[0]
+        return str(super()._split_scope(nodeid)) if self._dist == "loadscope" else nodeid
 
 
 def hand_over(lab: Lab) -> dict[str, Any]:
@@ -71,8 +76,11 @@ def hand_over(lab: Lab) -> dict[str, Any]:
     }
     try:
         handed["testbed"] = TypeAdapter(Testbed).dump_python(lab.testbed, mode="json")
-    except LabError as error:
+    except IxyError as error:
         handed["failure"] = {"what": error.what, "hint": error.hint}
+    except OSError as error:
+        handed["failure"] = {"what": f"This machine would not: {error}.", "hint": "run pytest-ixy doctor"}
+    handed["phases"] = [phase.model_dump(mode="json") for phase in lab.progress.phases]
     return handed
 
 
@@ -84,6 +92,11 @@ class Received:
     scratch: str
     target: Target
     _data: dict[str, Any]
+
+    @property
+    def phases(self) -> list[Phase]:
+        """What the controller has done and how long it took."""
+        return [Phase(**phase) for phase in self._data["phases"]]
 
     def testbed(self) -> Testbed:
         """How to reach the machines that the controller holds."""

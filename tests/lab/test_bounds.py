@@ -28,8 +28,11 @@ def test_a_node_that_dies_in_the_trial_is_a_lab_error(runner, target):
     assert "Traceback" not in result.output
 
 
+FILL = "n=0; while fallocate -l 200M filler$n; do n=$((n+1)); done; cat /dev/zero > rest"
+
+
 def test_a_full_disk_of_a_node_is_a_lab_error(runner, target):
-    result = runner.run(target(build=["fallocate -l 64G filler"]))
+    result = runner.run(target(build=[FILL]))
     assert len(result.having("error")) == 1, result.output
     assert "is full" in result.texts["build-pktgen"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,13 @@ def test_ids_are_the_same_in_another_folder_and_for_a_path_to_the_scenario(drive
         run(other, f"--ixy-repo={driver}", "--collect-only", "-q").stdout.splitlines()[:14]
         == first.splitlines()[:14]
     )
+
+
+def test_an_id_that_was_shown_can_be_given_back(driver, user):
+    shown = run(user, f"--ixy-repo={driver}", "--collect-only", "-q").stdout.splitlines()[8]
+    done = run(user, f"--ixy-repo={driver}", "--collect-only", "-q", shown)
+    assert done.stdout.splitlines()[0] == shown
+    assert done.stdout.count("::test_") == 1
 
 
 def test_k_selects(driver, user):
@@ -227,3 +235,65 @@ def test_scenario_modules_are_found(user):
 
     assert (scenarios_folder() / "forward" / "test_forward.py").is_file()
     assert Path(scenarios_folder()).name == "scenarios"
+
+
+def test_the_targets_conftest_is_not_loaded_though_the_plugin_is_installed_inside_of_it(driver, user):
+    package = Path(__file__).parents[2] / "pytest_ixy"
+    inside = driver / "venv" / "site-packages"
+    shutil.copytree(package, inside / "pytest_ixy")
+    shutil.copytree(package.parent / "scenarios", inside / "pytest_ixy" / "scenarios")
+    (driver / "conftest.py").write_text("raise SystemExit('the target ran')")
+    (driver / ".gitignore").write_text("venv\n")
+    for folder in (driver, user):
+        done = run(folder, f"--ixy-repo={driver}", "--collect-only", "-q", PYTHONPATH=str(inside))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("::test_") == 14
+
+
+def test_an_empty_repository_is_refused(user):
+    (user / "test_it.py").write_text("def test_it():\n    pass\n")
+    done = run(user, "--ixy-repo=")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--ixy-repo" in done.stderr
+
+
+def test_two_repositories_are_refused(driver, user):
+    done = run(user, f"--ixy-repo={driver}", "--ixy-repo=owner/name")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "given twice" in done.stderr
+
+
+@pytest.mark.parametrize("question", ["--help", "--fixtures", "--markers", "--version"])
+def test_questions_to_pytest_need_no_repository(question, user):
+    assert run(user, question, IXY_REPO="/does/not/exist").returncode == 0
+
+
+@pytest.fixture
+def without_qemu(tmp_path):
+    """A PATH on which only git is to be found."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("git", "setpriv"):
+        (folder / name).symlink_to(shutil.which(name))
+    return str(folder)
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_a_lab_that_cannot_be_is_one_error_and_the_rest_is_skipped(
+    workers, driver, user, without_qemu, tmp_path
+):
+    done = run(user, f"--ixy-repo={driver}", "--junitxml=report.xml", *workers, PATH=without_qemu)
+    assert "1 error" in done.stdout, done.stdout + done.stderr
+    assert "13 skipped" in done.stdout
+    assert "is not installed on this machine" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert (user / "report.xml").exists()
+    assert done.returncode == 1
+    assert nothing_left(tmp_path)
+
+
+def test_a_lab_error_in_the_body_of_a_test_is_an_error_too(driver, user, without_qemu):
+    (user / "test_it.py").write_text("def test_it(request):\n    request.getfixturevalue('ixy_bundle')\n")
+    done = run(user, f"--ixy-repo={driver}", "test_it.py", PATH=without_qemu)
+    assert "1 error" in done.stdout
+    assert "failed" not in done.stdout.splitlines()[-1]

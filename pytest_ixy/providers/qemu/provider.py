@@ -114,7 +114,7 @@ class Qemu:
         """Whether the node's QEMU is gone."""
         if node in self._machines:
             return self._machines[node].ended()
-        alive = Path(f"/proc/{testbed.private['pids'][node]}").exists()
+        alive = _is_machine(testbed.private["pids"][node], f"{testbed.run}-{node}")
         return None if alive else "its QEMU has ended"
 
     def begin_trial(self, testbed: Testbed) -> None:
@@ -142,6 +142,15 @@ class Qemu:
             )
             for record, node in zip(testbed.nodes, testbed.topology.nodes, strict=True)
         }
+
+
+def _is_machine(pid: int, tag: str) -> bool:
+    """Whether a process is the QEMU named `tag`; one that is dead but not yet waited for has no words."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return tag.encode() in words
 
 
 def mac_address(topology: Topology, node: Node, number: int) -> str:

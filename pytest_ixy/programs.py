@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_ixy.errors import LabError
+from pytest_ixy.printable import plain
 
 PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -141,8 +142,8 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
 
 
 def tail(log: Path, *, lines: int = 15) -> str:
-    """The last lines of a log, without blank ones."""
+    """The last lines of a log, without blank ones; what is not printable is escaped."""
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - 16384))
         text = stream.read().decode("utf-8", "replace")
-    return "\n".join([line for line in text.replace("\r", "\n").splitlines() if line.strip()][-lines:])
+    return plain("\n".join([line for line in text.replace("\r", "\n").splitlines() if line.strip()][-lines:]))

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 
 from pytest_ixy.bundle import Exit
+from pytest_ixy.printable import one_line
 from pytest_ixy.remote.exits import read_exit
 
 MARK = "ixy: "
@@ -34,7 +35,7 @@ class Control:
         *lines, self._rest = (self._rest + data).split(b"\n")
         with self.changed:
             for line in lines:
-                self._line(line.decode("utf-8", "replace"))
+                self._line(one_line(line.decode("utf-8", "replace")))
             self.ended = self.ended or not data
             self.changed.notify_all()
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_ixy.errors import LabError
+from pytest_ixy.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,11 +103,11 @@ def _probe(access: Access, key: paramiko.PKey | None, bound: float) -> paramiko.
         client.close()
         if isinstance(error, paramiko.AuthenticationException) and not _timed_out(error):
             raise _RefusalError(
-                f"node {access.name}: {access.address} refused the log-in: {error}",
+                f"node {access.name}: {access.address} refused the log-in: {one_line(str(error))}",
                 hint=f"check the user and the key ({access.key or 'agent and default keys'})",
             ) from error
         if isinstance(error, (paramiko.BadHostKeyException, paramiko.ssh_exception.IncompatiblePeer)):
-            raise _wrong_peer(access, str(error)) from error
+            raise _wrong_peer(access, one_line(str(error))) from error
         raise
     return client
 
@@ -197,4 +198,4 @@ def _cause(error: Exception) -> str:
         return "no answer"
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    return f"SSH handshake: {error or type(error).__name__}"
+    return f"SSH handshake: {one_line(str(error)) or type(error).__name__}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from pytest_ixy.errors import LabError
+from pytest_ixy.printable import plain
 from pytest_ixy.remote.dial import dial
 from pytest_ixy.remote.link import Link
 from pytest_ixy.remote.order import Order
@@ -189,7 +190,7 @@ class Host:
     def _failed(self, command: str, completed: Completed, timeout: float) -> LabError:
         ended = completed.exit.signal or f"status {completed.exit.status}"
         how = f"did not end in {timeout:.0f} s" if completed.timed_out else f"ended with {ended}"
-        last = "\n".join(completed.output.splitlines()[-_SHOWN:])
+        last = plain("\n".join(completed.output.splitlines()[-_SHOWN:]))
         return LabError(f"node {self.name}: `{Order(command).title}` {how}\n{last}".rstrip())
 
 

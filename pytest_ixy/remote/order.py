@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_ixy.errors import UsageError
+from pytest_ixy.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,5 +49,5 @@ class Order:
     @property
     def title(self) -> str:
         """The command, short enough for a message."""
-        line = " ".join(self.command.split())
+        line = one_line(" ".join(self.command.split()))
         return line if len(line) <= 60 else line[:57] + "..."  # noqa: PLR2004 - said by the docstring

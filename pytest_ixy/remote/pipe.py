@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from pytest_ixy.errors import LabError
+from pytest_ixy.printable import one_line
 from pytest_ixy.remote.control import MARK
 
 if TYPE_CHECKING:
@@ -156,4 +157,4 @@ class Pipe:
 
     def _text(self) -> str:
         lines = self._words.decode("utf-8", "replace").splitlines()
-        return "; ".join(line for line in lines if not line.startswith(MARK))[:500]
+        return one_line("; ".join(line for line in lines if not line.startswith(MARK)))[:500]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ixy.errors import LabError, UsageError
+from pytest_ixy.printable import one_line
 from pytest_ixy.remote.codec import inflate, read_archive
 from pytest_ixy.remote.pipe import Pipe, RemoteFileMissing, Task
 
@@ -90,7 +91,7 @@ class Transfer:
         with self._pipe(f"reading {remote}", _FETCH, remote) as pipe:
             header = pipe.header()
             if header == ["missing"]:
-                raise RemoteFileMissing(f"node {self.link.access.name}: there is no file {remote}")
+                raise RemoteFileMissing(f"node {self.link.access.name}: there is no file {one_line(remote)}")
             size, packed = int(header[0]), header[1] == "zstd"
             if limit is not None and size > limit:
                 raise pipe.failure(f"it has {size:,} bytes, more than the {limit:,} allowed")
@@ -103,7 +104,7 @@ class Transfer:
         return size
 
     def _pipe(self, doing: str, script: str, *arguments: str) -> Pipe:
-        return Pipe(self.link, Task(doing, self.timeout, self.root), script, *arguments)
+        return Pipe(self.link, Task(one_line(doing), self.timeout, self.root), script, *arguments)
 
     def _store(self, pieces: Iterator[bytes], part: Path) -> int:
         done = 0

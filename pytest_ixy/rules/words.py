@@ -5,21 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 
+from pytest_ixy.printable import one_line, plain
+
+__all__ = ["count", "decoded", "hexdump", "nearest", "one_line", "plain", "shortened"]
+
 ROW = 16
 SHOWN = 160
 """Bytes of a frame that a dump shows: ten rows say enough about a frame that should have 60."""
 DECODED, WIDEST = 1514, 200
 """Bytes that scapy gets to see and characters of a line: a hostile frame nests and stretches at will."""
-
-
-def plain(text: str) -> str:
-    """The text with everything but printable characters, line ends and tabs written as escapes."""
-    return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
-
-
-def one_line(text: str) -> str:
-    """The same with line ends and tabs escaped too: for titles, and names that a target chose."""
-    return plain(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
-    "words": "errors topology options paths parallel tomlkeys",
+    "words": "errors printable topology options paths parallel tomlkeys",
     "files": "bundle capture source programs ledger tomlfile",
     "tools": "check git remote config spec progress",
     "parts": "settings refs repository roles live rules",

@@ -131,8 +131,8 @@ def test_a_bound_program_dies_with_whoever_started_it():
 
 
 def test_a_tail_is_short_whatever_the_log(log):
-    log.write_bytes(b"x" * 100_000 + b"\nprogress 1\rprogress 2\r\n\n  \n\xff last\n")
-    assert programs.tail(log, lines=2) == "progress 2\n\ufffd last"
+    log.write_bytes(b"x" * 100_000 + b"\nprogress 1\rprogress 2\r\n\n  \n\xff last\033[2J\n")
+    assert programs.tail(log, lines=2) == "progress 2\n\ufffd last\\x1b[2J"
 
 
 def test_short_programs_give_output_and_status():

@@ -116,6 +116,13 @@ def test_check_raises_with_the_last_words(host):
         host.run("echo why; exit 4", timeout=30, check=True)
 
 
+def test_words_of_a_node_cannot_harm_a_terminal(host):
+    with pytest.raises(LabError) as caught:
+        host.run("printf 'two\\nlines\\033[2J\\n'; exit 4 # \033[31m", timeout=30, check=True)
+    assert "two\nlines\\x1b[2J" in caught.value.what
+    assert "\033" not in caught.value.what
+
+
 def test_a_timeout_ends_the_whole_tree(host, tmp_path):
     pids = tmp_path / "pids"
     log = tmp_path / "log"

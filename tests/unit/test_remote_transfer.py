@@ -99,6 +99,13 @@ def test_upload_replaces_a_file_by_bytes(host, tmp_path):
     assert (tmp_path / "file").read_text() == "new"
 
 
+def test_words_of_a_node_cannot_harm_a_terminal(host, tmp_path):
+    with pytest.raises(LabError) as caught:
+        host.upload(b"x", "/proc/\033[2J/file", timeout=30)
+    assert "\\x1b[2J" in caught.value.what
+    assert "\033" not in caught.value.what
+
+
 def test_upload_of_a_missing_file_is_a_lab_error(host, tmp_path):
     with pytest.raises(LabError, match=r"cannot read .*none: No such file"):
         host.upload(tmp_path / "none", str(tmp_path / "file"))

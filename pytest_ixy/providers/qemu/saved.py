@@ -18,6 +18,7 @@ from pathlib import Path
 from pytest_ixy import programs
 from pytest_ixy.errors import LabError
 from pytest_ixy.ledger import Ledger
+from pytest_ixy.printable import plain
 from pytest_ixy.providers.qemu import disks
 from pytest_ixy.providers.qemu.image import locked
 from pytest_ixy.providers.qemu.machine import QEMU, Hardware, Machine
@@ -124,11 +125,10 @@ def _await_boot(machine: Machine, hardware: Hardware, timeout: float, tell: Call
         done = host.run(image.settle, timeout=max(60.0, left), root=True)
     if not done.ok:
         raise LabError(
-            f"The first machine has not ended its start within {timeout:.0f} s. {done.output.strip()}",
+            f"The first machine has not ended its start within {timeout:.0f} s. {plain(done.output.strip())}",
             hint="if it is only slow, allow it more: [timeouts] connect in config.toml",
         )
 
 
 def _console_line(machine: Machine) -> str:
-    text = programs.tail(machine.console, lines=1) if machine.console.exists() else ""
-    return "".join(letter for letter in text if letter.isprintable())[:60]
+    return programs.tail(machine.console, lines=1)[:60] if machine.console.exists() else ""

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 TAIL = 64 * 1024
 """Bytes kept in memory."""
 LIMIT = 256 * 1024 * 1024
-"""Bytes of one process that go to its log; what comes after is dropped, and the log says so."""
+"""Bytes that a log may have, whoever wrote them; what comes after is dropped, and the log says so."""
+ENDS = b"\n[the log ends here: more was written than is kept]\n"
 
 
 class Output:
@@ -31,12 +32,12 @@ class Output:
         self.error: OSError | None = None
         self.last = time.monotonic()
         self._tail = bytearray()
-        self._size = 0
         self._lock = threading.Lock()
+        self._room = 0
         self._file: BinaryIO | None = None
         if log:
             log.parent.mkdir(parents=True, exist_ok=True)
-            self._file = log.open("ab", buffering=0)
+            self._open(log)
 
     @property
     def tail(self) -> str:
@@ -53,12 +54,24 @@ class Output:
         with self._lock:
             self._tail += data
             del self._tail[:-TAIL]
-        self._size += len(data)
-        if self._file and self._size > LIMIT:
-            data = b"\n[the log ends here: the process wrote more than is kept]\n"
-        self._write(data)
-        if self._size > LIMIT:
+        if self._file:
+            self._keep(data)
+
+    def _open(self, log: Path) -> None:
+        """Open the log unless a process before this one has filled it."""
+        file = log.open("ab", buffering=0)
+        self._room = LIMIT - file.tell()
+        if self._room < 0:
+            file.close()
+        else:
+            self._file = file
+
+    def _keep(self, data: bytes) -> None:
+        self._write(data[: self._room])
+        if len(data) > self._room:
+            self._write(ENDS)
             self.close()
+        self._room -= len(data)
 
     def close(self) -> None:
         """Close the log; the tail stays."""

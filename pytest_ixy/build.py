@@ -27,7 +27,7 @@ def send(hosts: Hosts, target: Target, scratch: Path, progress: Progress) -> Non
     scratch.mkdir(parents=True, exist_ok=True)
     archive = scratch / "target.tar.zst"
     with progress.phase("send"):
-        pack(target, archive)
+        pack(target.folder, archive)
         all_at_once(
             {
                 name: lambda host=host: host.unpack(archive, folder_name(target), timeout=UPLOAD_TIMEOUT)  # type: ignore[misc]

@@ -9,15 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_ixy.target import Target
-
 # One time for all files: in the past for any machine's clock, and no file newer than another, so that
 # make does not rebuild what was committed as built.
 _TIME = 1_600_000_000
 
 
-def pack(target: Target, out: Path) -> int:
-    """Write all of the target's folder, with its `.git`, to `out` as tar.zst; its size in bytes.
+def pack(folder: Path, out: Path) -> int:
+    """Write all of a folder, with its `.git`, to `out` as tar.zst; its size in bytes.
 
     Names are relative to the folder and sorted; owners and times are the same for all.
     """
@@ -28,8 +26,8 @@ def pack(target: Target, out: Path) -> int:
         zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(stream) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for path in _entries(target.folder):
-            archive.add(path, str(path.relative_to(target.folder)), recursive=False, filter=_plain)
+        for path in _entries(folder):
+            archive.add(path, str(path.relative_to(folder)), recursive=False, filter=_plain)
     return out.stat().st_size
 
 

@@ -1,4 +1,4 @@
-"""Get a repository once, pin the commit, read its `ixy-ci.toml`, and pack it for the nodes."""
+"""Get a repository once, pin the commit and read its `ixy-ci.toml`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pytest_ixy import git as gits
 from pytest_ixy import refs, repository, source, spec, worktree
 from pytest_ixy.bundle import TargetRecord
 from pytest_ixy.errors import UsageError
-from pytest_ixy.pack import pack
 from pytest_ixy.spec import Spec
 from pytest_ixy.worktree import Snapshot
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_ixy.repository import Place
     from pytest_ixy.source import Source
 
-__all__ = ["Spec", "Target", "fetch", "pack"]
+__all__ = ["Spec", "Target", "fetch"]
 
 _SHORT = 7
 _SUBJECT = 200

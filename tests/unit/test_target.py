@@ -18,7 +18,8 @@ import pytest
 import zstandard
 
 from pytest_ixy.errors import LabError, UsageError
-from pytest_ixy.target import Target, fetch, pack
+from pytest_ixy.pack import pack
+from pytest_ixy.target import Target, fetch
 
 TOML = 'build = ["make"]\npktgen = "./gen"\nfwd = "./fwd"\npcap = "./cap"\n'
 
@@ -627,8 +628,8 @@ def test_pack(parent, get, tmp_path):
     (parent / "link").symlink_to("/etc/passwd")
     target = get(parent)
     first, second = tmp_path / "a.tar.zst", tmp_path / "b.tar.zst"
-    assert pack(target, first) == first.stat().st_size
-    pack(target, second)
+    assert pack(target.folder, first) == first.stat().st_size
+    pack(target.folder, second)
     assert first.read_bytes() == second.read_bytes()
     out = unpack(first, tmp_path / "out")
     assert (out / "link").is_symlink()
@@ -638,7 +639,7 @@ def test_pack(parent, get, tmp_path):
 
 def test_submodules_work_where_they_are_unpacked(parent, get, tmp_path):
     target = get(f"file://{parent}")
-    pack(target, tmp_path / "a.tar.zst")
+    pack(target.folder, tmp_path / "a.tar.zst")
     target.folder.rename(tmp_path / "moved")
     out = unpack(tmp_path / "a.tar.zst", tmp_path / "out")
     assert git(out / "libs/middle/inner", "status", "--porcelain") == ""

@@ -6,15 +6,20 @@ import threading
 from collections import deque
 
 from pytest_ixy.bundle import Exit
+from pytest_ixy.errors import LabError
 from pytest_ixy.printable import one_line
 from pytest_ixy.remote.exits import read_exit
+from pytest_ixy.remote.number import read_number
 
 MARK = "ixy: "
 _KEPT = 20
 
 
 class Control:
-    """The supervisor's messages so far; fed by a thread, awaited by another."""
+    """The supervisor's messages so far; fed by a thread, awaited by another.
+
+    A supervisor that talks nonsense counts as ended; `nonsense` says what it said.
+    """
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
@@ -24,6 +29,7 @@ class Control:
         self.needed: str | None = None
         self.stopped = False
         self.ended = False
+        self.nonsense: str | None = None
         self.stragglers: list[str] = []
         self.left: list[str] = []
         self.words: deque[str] = deque(maxlen=_KEPT)
@@ -36,22 +42,27 @@ class Control:
         with self.changed:
             for line in lines:
                 self._line(one_line(line.decode("utf-8", "replace")))
-            self.ended = self.ended or not data
+            self.ended = self.ended or not data or self.nonsense is not None
             self.changed.notify_all()
 
     def _line(self, line: str) -> None:
         if not line.startswith(MARK):
             self.words.append(line)
             return
-        word, _, value = line.removeprefix(MARK).partition(" ")
+        try:
+            self._message(*line.removeprefix(MARK).partition(" ")[::2])
+        except LabError as error:
+            self.nonsense = error.what
+
+    def _message(self, word: str, value: str) -> None:
         if word == "session":
-            self.session = int(value)
+            self.session = read_number(value)
         elif word == "refused":
             self.refused = value
         elif word == "core":
             self._core = value
         elif word == "exit":
-            self.exit = read_exit(int(value), self._core)
+            self.exit = read_exit(read_number(value), self._core)
         elif word in {"straggler", "left"}:
             (self.stragglers if word == "straggler" else self.left).append(value)
         elif word == "stopped":

@@ -161,6 +161,7 @@ class Process:
         control = self._control
         self._send(encoded)
         started = self._await(lambda: bool(control.session or control.refused or control.ended), START)
+        self._check_sense()
         if control.refused:
             raise LabError(f"node {self._name}: cannot run `{self._title}`: {control.refused}")
         if control.session is None and self._link.lost():
@@ -209,12 +210,20 @@ class Process:
         Raises:
             LabError: the node is lost or does not answer.
         """
+        self._check_sense()
         end = time.monotonic() + 1.0
         while not (lost := self._link.lost()) and time.monotonic() < end:
             time.sleep(0.02)
         if lost or not self._control.ended:
             raise self._link.failure(f"while `{self._title}` ran")
         self._control.exit = Exit(status=137, signal="SIGKILL")
+
+    def _check_sense(self) -> None:
+        if self._control.nonsense:
+            raise LabError(
+                f"node {self._name}: `{self._title}`: {self._control.nonsense}",
+                hint="something on the node answers in the place of what was started there",
+            )
 
     def _is_quiet(self, since: float) -> bool:
         """True when the last output has come: it travels apart from the news of the end."""

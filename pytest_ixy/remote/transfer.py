@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_ixy.errors import LabError, UsageError
 from pytest_ixy.printable import one_line
 from pytest_ixy.remote.codec import inflate, read_archive
+from pytest_ixy.remote.number import read_number
 from pytest_ixy.remote.pipe import Pipe, RemoteFileMissing, Task
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Transfer:
             header = pipe.header()
             if header == ["missing"]:
                 raise RemoteFileMissing(f"node {self.link.access.name}: there is no file {one_line(remote)}")
-            size, packed = int(header[0]), header[1] == "zstd"
+            size, packed = _announced(pipe, header)
             if limit is not None and size > limit:
                 raise pipe.failure(f"it has {size:,} bytes, more than the {limit:,} allowed")
             with _draft(local) as part:
@@ -115,6 +116,16 @@ class Transfer:
                 if self.progress:
                     self.progress(done)
         return done
+
+
+def _announced(pipe: Pipe, header: list[str]) -> tuple[int, bool]:
+    """Size of the file that comes, and whether it comes packed."""
+    if len(header) != 2 or header[1] not in {"zstd", "plain"}:  # noqa: PLR2004 - a size and a word
+        raise pipe.failure(f"the node announced {one_line(' '.join(header)[:80])!r}, which makes no sense")
+    try:
+        return read_number(header[0]), header[1] == "zstd"
+    except LabError as error:
+        raise pipe.failure(error.what) from error
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pytest
 from sshd import needs, until
 
 from pytest_ixy.errors import LabError, UsageError
+from pytest_ixy.remote import process
 
 pytest_plugins = ["sshd_fixtures"]
 
@@ -121,6 +122,20 @@ def test_words_of_a_node_cannot_harm_a_terminal(host):
         host.run("printf 'two\\nlines\\033[2J\\n'; exit 4 # \033[31m", timeout=30, check=True)
     assert "two\nlines\\x1b[2J" in caught.value.what
     assert "\033" not in caught.value.what
+
+
+@pytest.mark.parametrize("script", ["echo 'ixy: session \u00b2' >&2; cat", "echo 'ixy: session' >&2; cat"])
+def test_a_node_that_talks_nonsense_is_a_lab_error(host, monkeypatch, script):
+    monkeypatch.setattr(process, "_supervisor", lambda: script)
+    with pytest.raises(LabError, match=r"node fwd: `true`: the node said .* where a number belongs"):
+        host.run("true", timeout=30)
+
+
+def test_a_node_that_talks_nonsense_about_the_end_is_a_lab_error(host, monkeypatch):
+    script = "echo ixy: session $$ >&2; sleep 0.2; echo ixy: exit many >&2; cat"
+    monkeypatch.setattr(process, "_supervisor", lambda: script)
+    with pytest.raises(LabError, match="node fwd: `true`: the node said 'many' where a number belongs"):
+        host.run("true", timeout=30)
 
 
 def test_a_timeout_ends_the_whole_tree(host, tmp_path):

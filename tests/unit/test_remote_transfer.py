@@ -15,7 +15,7 @@ import zstandard
 from sshd import Sshd, needs
 
 from pytest_ixy.errors import LabError
-from pytest_ixy.remote import RemoteFileMissing
+from pytest_ixy.remote import RemoteFileMissing, transfer
 
 pytest_plugins = ["sshd_fixtures"]
 
@@ -128,6 +128,14 @@ def test_fetch_refuses_what_is_too_large(host, tmp_path):
         file.truncate(1 << 40)
     with pytest.raises(LabError, match="1,099,511,627,776 bytes, more than the 1,000 allowed"):
         host.fetch(str(tmp_path / "sparse"), tmp_path / "local", timeout=30, limit=1000)
+
+
+@pytest.mark.parametrize("header", ["\u00b2 plain", "1 bz2", "1", "-1 plain", "9" * 5000 + " plain"])
+def test_fetch_refuses_an_announcement_that_makes_no_sense(host, tmp_path, monkeypatch, header):
+    monkeypatch.setattr(transfer, "_FETCH", f"echo 'ixy: {header}' >&2; echo x")
+    with pytest.raises(LabError, match=r"node fwd: reading /a: the node (announced|said) "):
+        host.fetch("/a", tmp_path / "a", timeout=30)
+    assert not list(tmp_path.iterdir())
 
 
 def test_fetch_is_bounded_in_time_and_leaves_nothing(host, tmp_path):

@@ -11,12 +11,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pytest_ixy import programs
 from pytest_ixy.errors import LabError
-from pytest_ixy.providers.qemu import recipe
+from pytest_ixy.providers.qemu import recipe, recorder
 from pytest_ixy.providers.qemu.image import Image
+from pytest_ixy.providers.qemu.recorder import Recorder
 
 QEMU = "qemu-system-x86_64"
 QMP_TIMEOUT = 60.0
@@ -101,41 +102,33 @@ class Machine:
             hardware: What it is made of.
             tag: Unique name.
             disk: Its qcow2 disk.
-            console: File that the serial console is written to.
+            console: File that the serial console is written to, with a bound.
             taps: File descriptors of taps by name; they become network backends of that id.
             restored: Do not boot, but wait for `restore`.
         """
         self.tag, self.console = tag, console
+        self._recorder = Recorder(console, recorder.CONSOLE)
+        self._words = Recorder(console.with_suffix(".qemu"), recorder.WORDS)
         self._ours, theirs = socket.socketpair()
-        command = [*hardware.arguments(), "-name", tag, *self._disk(disk), "-serial", f"file:{console}"]
+        command = [*hardware.arguments(), "-name", tag, *self._disk(disk)]
+        command += ["-add-fd", f"fd={self._recorder.sink.fileno()},set=1", "-serial", "chardev:console"]
+        # appending, because a pipe cannot be truncated
+        command += ["-chardev", "file,id=console,path=/dev/fdset/1,append=on"]
         command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
         for name, descriptor in (taps or {}).items():
             command += ["-netdev", f"tap,id={name},fd={descriptor}"]
         if restored:
             command += ["-incoming", "defer"]
-        with theirs:
-            self._process = self._start(command, [theirs.fileno(), *(taps or {}).values()])
         self._qmp: Any = None
+        with theirs, self._recorder.sink as serial, self._words.sink as words:
+            passed = [theirs.fileno(), serial.fileno(), *(taps or {}).values()]
+            self._process = _start(command, passed, words)
 
     @staticmethod
     def _disk(disk: Path) -> list[str]:
         # what the disk holds need not survive a crash of this host
         drive = f"if=none,id=disk,file={quote(disk)},format=qcow2,cache=unsafe,discard=unmap"
         return ["-drive", drive, "-device", "virtio-blk-pci,drive=disk,addr=04.0"]
-
-    def _start(self, command: list[str], passed: list[int]) -> subprocess.Popen[bytes]:
-        with self.console.with_suffix(".qemu").open("wb") as log:
-            return subprocess.Popen(
-                programs.bound(command),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=passed,
-                # out of the terminal's foreground group, so that Ctrl-C is ours to handle; not a
-                # session of its own, because CPU shares are counted within a session (autogroups)
-                process_group=0,
-                env={**os.environ, "PATH": programs.search_path()},
-            )
 
     @property
     def pid(self) -> int:
@@ -221,16 +214,32 @@ class Machine:
 
     def last_words(self) -> str:
         """What QEMU itself printed."""
-        log = self.console.with_suffix(".qemu")
-        return programs.tail(log, lines=3) if log.exists() else ""
+        self._words.settle(0.5)
+        return programs.tail(self.console.with_suffix(".qemu"), lines=3)
 
     def kill(self) -> None:
         """End the machine at once; its disk is not worth a shutdown."""
         self._process.kill()
         self._process.wait()
+        self._recorder.close()
+        self._words.close()
         if self._qmp is not None:
             _close(self._qmp)
         self._ours.close()
+
+
+def _start(command: list[str], passed: list[int], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        programs.bound(command),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=passed,
+        # out of the terminal's foreground group, so that Ctrl-C is ours to handle; not a
+        # session of its own, because CPU shares are counted within a session (autogroups)
+        process_group=0,
+        env={**os.environ, "PATH": programs.search_path()},
+    )
 
 
 def _close(qmp: Any) -> None:

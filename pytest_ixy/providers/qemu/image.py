@@ -104,7 +104,7 @@ def build(image: Image, tell: Callable[[str], None], scratch: Path) -> None:
     _check_space(image.folder.parent)
     draft = scratch / "image"
     draft.mkdir(parents=True)
-    log = draft / "build.log"
+    log = _fresh_log()
     keys.make(draft)
     _write_additions(draft)
     _install_packages(draft, log, tell)
@@ -115,6 +115,14 @@ def build(image: Image, tell: Callable[[str], None], scratch: Path) -> None:
     if image.folder.exists():
         shutil.rmtree(image.folder)
     draft.rename(image.folder)
+
+
+def _fresh_log() -> Path:
+    """An empty log that outlives the run: whoever is told to look into it can."""
+    log = paths.state_folder() / "image-build.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    return log
 
 
 def _check_space(folder: Path) -> None:
@@ -173,6 +181,7 @@ def _install_packages(draft: Path, log: Path, tell: Callable[[str], None]) -> No
 
 
 WRITE_DISK = """set -e
+cd "$2"
 mkdir root
 tar -xf root.tar -C root --exclude='./dev/*'
 truncate -s "$1" disk.part
@@ -184,7 +193,7 @@ mv disk.part disk
 
 
 def _write_disk(draft: Path, log: Path) -> None:
-    shell = ["sh", "-c", f"cd {shlex.quote(str(draft))} && {WRITE_DISK}", "write-disk", recipe.DISK]
+    shell = ["sh", "-c", WRITE_DISK, "write-disk", recipe.DISK, str(draft)]
     if os.geteuid() != 0:  # file owners in the image need a range of user ids
         shell = ["unshare", "--map-root-user", "--map-auto", *shell]
     programs.run_logged(shell, log=log, timeout=600, doing="Writing the image's file system")

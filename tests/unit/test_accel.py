@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,9 @@ def test_a_guest_that_hangs_is_given_up_and_ended(monkeypatch):
     monkeypatch.setattr(accel, "BOOT_SECTOR", forever)
     before = qemus()
     verdict = accel._try_firmware(accel.TCG, 2)
-    assert verdict == Verdict(works=False, reason="a boot sector did not run under TCG within 2 s")
+    assert verdict == Verdict(
+        works=False, reason="a boot sector did not run under TCG within 2 s", sure=False
+    )
     assert qemus() <= before
 
 
@@ -110,7 +113,7 @@ def test_the_answer_is_remembered_for_each_image(device, tries, tmp_path):
     for _ in range(2):
         accel.probe(tmp_path / "one")
     accel.probe(tmp_path / "two")
-    assert tries["calls"] == ["firmware", "kernel"] * 2
+    assert tries["calls"] == ["firmware", "kernel", "kernel"]
 
 
 @pytest.mark.parametrize("text", ["", '{"works": tr', "5", '{"works": true}', "\udcff"])
@@ -119,8 +122,28 @@ def test_a_memory_that_is_spoiled_is_made_anew(device, tries, text):
     (memory,) = paths.state_folder().iterdir()
     memory.write_text(text, errors="surrogateescape")
     assert accel.probe(None).works
-    assert json.loads(memory.read_text()) == {"works": True, "reason": "f"}
+    assert json.loads(memory.read_text()) == {"works": True, "reason": "f", "sure": True}
     assert tries["calls"] == ["firmware", "firmware"]
+
+
+@pytest.mark.parametrize(
+    ("sure", "age", "tried"), [(True, 1e6, 1), (False, 60, 1), (False, 4000, 2), (False, -60, 2)]
+)
+def test_a_deadline_that_passed_is_remembered_for_an_hour(device, tries, sure, age, tried):
+    tries["firmware"] = Verdict(works=False, reason="hung", sure=sure)
+    accel.probe(None)
+    (memory,) = paths.state_folder().iterdir()
+    os.utime(memory, (time.time() - age,) * 2)
+    assert accel.probe(None) == tries["firmware"]
+    assert tries["calls"] == ["firmware"] * tried
+
+
+@pytest.mark.parametrize(("sure", "tried"), [(True, 1), (False, 2)])
+def test_who_asks_anew_is_told_no_old_doubt(device, tries, sure, tried):
+    tries["firmware"] = Verdict(works=False, reason="hung", sure=sure)
+    accel.probe(None)
+    accel.probe(None, anew=True)
+    assert tries["calls"] == ["firmware"] * tried
 
 
 def test_answers_of_earlier_boots_are_forgotten(device, tries):
@@ -166,3 +189,10 @@ def test_kvm_by_name_where_it_does_not_work_is_refused(device, tries):
     tries["firmware"] = Verdict(works=False, reason="it hangs")
     with pytest.raises(UsageError, match="it hangs"):
         accel.choose("kvm", None)
+
+
+def test_kvm_by_name_that_fails_with_the_kernel_only_is_the_labs_fault(device, tries, tmp_path):
+    tries["kernel"] = Verdict(works=False, reason="it hangs")
+    accel.insist()
+    with pytest.raises(LabError, match="it hangs"):
+        accel.choose("kvm", tmp_path)

@@ -138,7 +138,7 @@ def test_kvm_that_does_not_work_is_a_warning_unless_it_is_asked_for(monkeypatch,
 
 
 def test_kvm_that_works_is_fine(monkeypatch):
-    monkeypatch.setattr(accel, "probe", lambda _folder: accel.Verdict(works=True, reason="KVM ran"))
+    monkeypatch.setattr(accel, "probe", lambda _folder, **_how: accel.Verdict(works=True, reason="KVM ran"))
     assert checks.kvm(settings(accel="auto")) == check.ok("KVM", "KVM ran")
 
 

@@ -2,7 +2,8 @@
 
 A `/dev/kvm` that opens proves nothing: under some kinds of nested virtualisation a guest hangs
 or crawls. So the image's own kernel is booted until its initramfs says so, with a deadline, and
-the answer is remembered for this boot of the host and this QEMU.
+the answer is remembered for this boot of the host and this QEMU. That a deadline passed may only
+mean that the host was busy, so such an answer is remembered for an hour.
 """
 
 from __future__ import annotations
@@ -12,56 +13,82 @@ import hashlib
 import json
 import os
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pytest_ixy import paths, programs
-from pytest_ixy.errors import UsageError
+from pytest_ixy.errors import LabError, UsageError
 
 KVM, TCG = "kvm", "tcg"
 DEVICE = Path("/dev/kvm")
 FIRMWARE_DEADLINE = 4.0
 KERNEL_DEADLINE = 20.0
+DOUBT = 3600.0
+"""Seconds that an answer which may be due to a busy host is remembered."""
+OTHERWISE = "use --ixy-accel=auto or tcg"
 BOOT_SECTOR = bytes([0xB0, 0x10, 0xE6, 0xF4, 0xF4]).ljust(510, b"\0") + b"\x55\xaa"
 """mov al, 0x10; out 0xf4, al: ends QEMU with status 33 by way of isa-debug-exit."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether KVM works here, and the reason in words."""
+    """Whether KVM works here, and the reason in words; not `sure` when only a deadline passed."""
 
     works: bool
     reason: str
+    sure: bool = True
 
 
 def choose(wish: str, kernel_folder: Path | None) -> tuple[str, str]:
     """The accelerator to use and why, for the wish `auto`, `kvm` or `tcg`.
 
     Raises:
-        UsageError: kvm was asked for by name and does not work here.
+        UsageError: kvm was asked for by name and does not even run a boot sector here.
+        LabError: kvm was asked for by name and runs a boot sector, but not the image's kernel.
     """
     if wish == TCG:
         return TCG, "TCG as asked"
+    if wish == KVM:
+        insist()
     verdict = probe(kernel_folder)
     if verdict.works:
         return KVM, verdict.reason
     if wish == KVM:
-        raise UsageError(f"KVM was asked for, but {verdict.reason}.", hint="use --ixy-accel=auto or tcg")
+        raise LabError(f"KVM was asked for, but {verdict.reason}.", hint=OTHERWISE)
     return TCG, f"TCG, because {verdict.reason}"
 
 
-def probe(kernel_folder: Path | None) -> Verdict:
-    """Try KVM with a boot sector and then, if there is an image, with its kernel."""
+def insist() -> None:
+    """Raise UsageError where KVM, which was asked for by name, cannot work; takes at most four seconds."""
+    if not (verdict := probe(None)).works:
+        raise UsageError(f"KVM was asked for, but {verdict.reason}.", hint=OTHERWISE)
+
+
+def probe(kernel_folder: Path | None, *, anew: bool = False) -> Verdict:
+    """Try KVM with a boot sector and then, if there is an image, with its kernel.
+
+    Args:
+        kernel_folder: Where the image's kernel is, if it has one.
+        anew: Trust no answer of earlier that may have been due to a busy host.
+    """
     if not DEVICE.exists():
         return Verdict(works=False, reason=f"there is no {DEVICE}")
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         return Verdict(works=False, reason=f"{DEVICE} may not be opened by this user")
-    memory = _memory(kernel_folder)
-    if (known := _recall(memory)) is not None:
-        return known
-    verdict = _try_firmware(KVM, FIRMWARE_DEADLINE)
+    doubt = 0.0 if anew else DOUBT
+    verdict = _once(_memory(None), doubt, lambda: _try_firmware(KVM, FIRMWARE_DEADLINE))
     if verdict.works and kernel_folder is not None:
-        verdict = _try_kernel(kernel_folder)
+        verdict = _once(_memory(kernel_folder), doubt, lambda: _try_kernel(kernel_folder))
+    return verdict
+
+
+def _once(memory: Path, doubt: float, attempt: Callable[[], Verdict]) -> Verdict:
+    """What was found out before, or what is now; one that is not sure counts for `doubt` seconds."""
+    if (known := _recall(memory, doubt)) is not None:
+        return known
+    verdict = attempt()
     _remember(memory, verdict)
     return verdict
 
@@ -74,11 +101,13 @@ def _memory(kernel_folder: Path | None) -> Path:
     return paths.state_folder() / f"kvm-{boot[:8]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
 
 
-def _recall(memory: Path) -> Verdict | None:
+def _recall(memory: Path, doubt: float) -> Verdict | None:
     try:
-        return Verdict(**json.loads(memory.read_text(encoding="utf-8")))
+        verdict = Verdict(**json.loads(memory.read_text(encoding="utf-8")))
+        fresh = 0 <= time.time() - memory.stat().st_mtime < doubt
     except (OSError, ValueError, TypeError):
         return None
+    return verdict if verdict.sure or fresh else None
 
 
 def _remember(memory: Path, verdict: Verdict) -> None:
@@ -106,7 +135,8 @@ def _try_firmware(accelerator: str, deadline: float) -> Verdict:
         os.close(sector)
     name = accelerator.upper()
     if code is None:
-        return Verdict(works=False, reason=f"a boot sector did not run under {name} within {deadline:.0f} s")
+        reason = f"a boot sector did not run under {name} within {deadline:.0f} s"
+        return Verdict(works=False, reason=reason, sure=False)
     if code != (0x10 << 1) | 1:
         return Verdict(works=False, reason=f"a boot sector failed under {name} (QEMU's status {code})")
     return Verdict(works=True, reason=f"{name} ran a boot sector")
@@ -116,12 +146,12 @@ def _try_kernel(folder: Path) -> Verdict:
     command = ["-accel", KVM, "-cpu", "host", "-nodefaults", "-no-reboot", "-display", "none", "-m", "256"]
     command += ["-kernel", str(folder / "kernel"), "-initrd", str(folder / "initrd")]
     command += ["-append", "console=ttyS0 panic=-1 ixy.probe", "-serial", "stdio"]
-    _, output = _run(command, KERNEL_DEADLINE, subprocess.DEVNULL)
+    code, output = _run(command, KERNEL_DEADLINE, subprocess.DEVNULL)
     if b"ixy-probe-ok" in output:
         return Verdict(works=True, reason="KVM booted the image's kernel")
-    return Verdict(
-        works=False, reason=f"the image's kernel did not boot under KVM within {KERNEL_DEADLINE:.0f} s"
-    )
+    how = f"within {KERNEL_DEADLINE:.0f} s" if code is None else f"(QEMU's status {code})"
+    reason = f"the image's kernel did not boot under KVM {how}"
+    return Verdict(works=False, reason=reason, sure=code is not None)
 
 
 def _run(arguments: list[str], deadline: float, stdin: int) -> tuple[int | None, bytes]:

@@ -65,7 +65,8 @@ def kvm(settings: Settings) -> Check:
     if settings.qemu.accel == accel.TCG:
         return check.ok("KVM", "not tried: emulation (TCG) is asked for")
     image = present_image()
-    verdict = accel.probe(image.folder if image.disk.exists() and not settings.qemu.image else None)
+    folder = image.folder if image.disk.exists() and not settings.qemu.image else None
+    verdict = accel.probe(folder, anew=True)
     if verdict.works:
         return check.ok("KVM", verdict.reason)
     if settings.qemu.accel == accel.KVM:

@@ -66,7 +66,7 @@ class Qemu:
         for node in topology.nodes:
             machine = self._machines[node.name]
             machine.connect()
-            machine.restore(state.memory)
+            saved.restore(machine, state)
             for number, nic in enumerate(node.nics):
                 backend = network.tap_name(node, nic)
                 mac = mac_address(topology, node, number)

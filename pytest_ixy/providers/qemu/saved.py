@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -19,10 +20,12 @@ from pytest_ixy import programs
 from pytest_ixy.errors import LabError
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.printable import plain
-from pytest_ixy.providers.qemu import disks
+from pytest_ixy.providers.qemu import accel, disks
 from pytest_ixy.providers.qemu.image import locked
 from pytest_ixy.providers.qemu.machine import QEMU, Hardware, Machine
 from pytest_ixy.remote import Access, Host
+
+PROCESSOR = {"vendor_id", "cpu family", "model", "model name", "stepping", "flags"}
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,35 @@ def find(hardware: Hardware) -> Saved:
 
 
 def _digest(hardware: Hardware) -> str:
-    """A state fits only the QEMU and the arguments that it was saved with."""
+    """A state fits only the QEMU, the arguments and, under KVM, the processor that it was saved with."""
     version = subprocess.run(
         [programs.find(QEMU), "--version"], capture_output=True, text=True, check=True
     ).stdout
-    return hashlib.sha256(json.dumps([version, hardware.arguments()]).encode()).hexdigest()[:12]
+    fits = [version, hardware.arguments()]
+    fits += [_processor()] if hardware.accel == accel.KVM else []
+    return hashlib.sha256(json.dumps(fits).encode()).hexdigest()[:12]
+
+
+def _processor() -> list[str]:
+    """Model and features of this host's processor; a cache folder may be carried to another host."""
+    first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
+    return [line for line in first.splitlines() if line.partition("\t")[0] in PROCESSOR]
+
+
+def restore(machine: Machine, saved: Saved) -> None:
+    """Load the saved state into a machine that waits for one, and let it run on.
+
+    Raises:
+        LabError: it cannot be; names the image to remove, for a state that is broken stays so.
+    """
+    try:
+        machine.restore(saved.memory)
+    except (LabError, OSError) as error:
+        why = error.what if isinstance(error, LabError) else f"{saved.memory}: {error.strerror}"
+        raise LabError(
+            f"The saved machine {saved.folder.name} could not be restored. {why}",
+            hint=f"pytest-ixy image remove {saved.folder.parent.name}; the next run makes it anew",
+        ) from error
 
 
 def access(hardware: Hardware, name: str, port: int) -> Access:
@@ -103,9 +130,21 @@ def _make(  # noqa: PLR0913
         machine.save(scratch / "memory")
     finally:
         machine.kill()
+    for path in (disk, scratch):  # the memory is on the disk already
+        _sync(path)
     if saved.folder.exists():
         shutil.rmtree(saved.folder)
     scratch.rename(saved.folder)
+    _sync(saved.folder.parent)
+
+
+def _sync(path: Path) -> None:
+    """See to it that a crash of this host leaves no state that is there by name only."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _await_boot(machine: Machine, hardware: Hardware, timeout: float, tell: Callable[[str], None]) -> None:

@@ -138,9 +138,18 @@ class TargetRecord(Record):
 
 
 class ProviderRecord(Record):
-    """Where it was tested. `accelerator` is kvm or tcg, with the reason in `notes`."""
+    """Where it was tested.
+
+    Attributes:
+        name: Of the provider.
+        version: Of what it makes machines with (QEMU).
+        accelerator: kvm or tcg, with the reason in `notes`.
+        image: Name of the machines' image.
+        notes: What else a reader should know.
+    """
 
     name: str
+    version: str | None = None
     accelerator: str | None = None
     image: str | None = None
     notes: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ import pytest
 from needs import need_programs
 from sshd import until
 
+from pytest_ixy import programs
 from pytest_ixy.errors import LabError
 from pytest_ixy.providers.qemu import disks, recorder, saved
 from pytest_ixy.providers.qemu.image import Image
@@ -47,6 +48,12 @@ def test_a_console_is_recorded_while_the_machine_runs(start):
     assert until(lambda: machine.console.read_bytes().endswith(b"HI"))
     machine.kill()
     assert machine.console.read_bytes().endswith(b"HI")
+
+
+def test_the_version_is_qemus_own(start):
+    machine = start(HELLO)
+    machine.connect()
+    assert machine.version() in programs.output_of(["qemu-system-x86_64", "--version"]).stdout
 
 
 def test_a_console_has_a_bound_and_the_machine_runs_on(start, monkeypatch):

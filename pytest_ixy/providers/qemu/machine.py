@@ -185,6 +185,13 @@ class Machine:
         self._qmp.send_fd_scm(descriptor)
         self.do("getfd", fdname=name)
 
+    def version(self) -> str:
+        """QEMU's version and that of its package, such as `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`."""
+        answer = self.do("query-version")
+        number = "{major}.{minor}.{micro}".format(**answer["qemu"])
+        package = answer["package"].strip().strip("()")
+        return f"{number} ({package})" if package else number
+
     def ssh_port(self) -> int:
         """The port on 127.0.0.1 that leads to the guest's port 22, chosen by the kernel."""
         text = self.do("human-monitor-command", **{"command-line": "info usernet"})

@@ -83,7 +83,13 @@ class Qemu:
             "pids": {name: machine.pid for name, machine in self._machines.items()},
         }
         kind, why = hardware[0].accel, hardware[1]
-        record = ProviderRecord(name="qemu", accelerator=kind, image=hardware[0].image.name, notes=(why,))
+        record = ProviderRecord(
+            name="qemu",
+            version=next(iter(self._machines.values())).version(),
+            accelerator=kind,
+            image=hardware[0].image.name,
+            notes=(why,),
+        )
         greetings = {node.name: _greeting(node.nics) for node in topology.nodes}
         return Testbed(run, topology, record, nodes, accesses, greetings, private)
 

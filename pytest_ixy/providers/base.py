@@ -53,6 +53,16 @@ class Provider(Protocol):
     also by processes that were handed the `Testbed`, on an instance that provisioned nothing.
     """
 
+    def check(self, settings: Settings) -> None:
+        """Find what is wrong with the question, quickly and before anything is made.
+
+        What the lab itself lacks is for `provision` to say.
+
+        Raises:
+            UsageError: no testbed of this provider can be what the settings ask for.
+        """
+        ...
+
     def provision(
         self, topology: Topology, settings: Settings, book: Ledger, scratch: Path, progress: Progress
     ) -> Testbed:

@@ -105,7 +105,7 @@ def test_half_made_is_made_again(disk):
 
 
 def test_what_cannot_be_read_is_a_usage_error(tmp_path):
-    with pytest.raises(UsageError, match="nowhere"):
+    with pytest.raises(UsageError, match=r"There is no image .*nowhere"):
         cloud.ensure(tmp_path / "nowhere.qcow2", silent)
     with pytest.raises(UsageError, match="cannot be used"):
         cloud.ensure(tmp_path, silent)

@@ -60,7 +60,7 @@ def ensure(path: Path, tell: Callable[[str], None]) -> Image:
         UsageError: it cannot be read, or is not a disk image.
     """
     source = path.expanduser().resolve()
-    about = _examine(source)
+    about = examine(source)
     status = source.stat()
     told = f"{recipe.USER} {NETWORK} {_user_data('', '', '')} {SETTLE} {SIZE}"
     text = f"{source} {status.st_size} {status.st_mtime_ns} {told}"
@@ -80,7 +80,14 @@ def ensure(path: Path, tell: Callable[[str], None]) -> Image:
     return image
 
 
-def _examine(source: Path) -> dict[str, Any]:
+def examine(source: Path) -> dict[str, Any]:
+    """What `qemu-img info` knows of a disk image.
+
+    Raises:
+        UsageError: it cannot be read, or is not a disk image.
+    """
+    if not source.exists():
+        raise UsageError(f"There is no image {source}.")
     done = programs.output_of(["qemu-img", "info", "--output=json", "--", str(source)])
     if done.returncode != 0:
         raise UsageError(f"The image {source} cannot be used: {done.stderr.strip()}")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from pytest_ixy.bundle import NicRecord, NodeRecord, ProviderRecord
+from pytest_ixy.errors import LabError, UsageError
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Testbed
 from pytest_ixy.providers.qemu import accel, cloud, disks, image, network, saved
 from pytest_ixy.providers.qemu.machine import MAC_PREFIX, Hardware, Machine
 from pytest_ixy.settings import Settings
-from pytest_ixy.topology import Nic, Node, Topology
+from pytest_ixy.topology import Nic, Node, Topology, forward_topology
 
 MODEL = "virtio-net-pci"
 TRANSITIONAL = {"disable-legacy": "off", "disable-modern": "off"}
 """Device id 0x1000, which is the one that ixy's virtio driver looks for."""
+
+FIRST_SLOT, LAST_SLOT = 0x06, 0x1F
+"""Of the machines' one PCI bus: those before are taken by what every machine has."""
 
 
 class Qemu:
@@ -26,6 +32,16 @@ class Qemu:
     def __init__(self) -> None:
         self._machines: dict[str, Machine] = {}
         self._networks: network.Networks | None = None
+
+    def check(self, settings: Settings) -> None:
+        """Image, accelerator and PCI addresses; see the protocol."""
+        for nic in (nic for node in forward_topology(settings.pci).nodes for nic in node.nics):
+            _check_address(nic)
+        with contextlib.suppress(LabError):  # a program is missing, which `provision` says
+            if settings.qemu.image:
+                cloud.examine(settings.qemu.image.expanduser().resolve())
+            if settings.qemu.accel == accel.KVM:
+                accel.insist()
 
     def provision(
         self, topology: Topology, settings: Settings, book: Ledger, scratch: Path, progress: Progress
@@ -148,6 +164,16 @@ class Qemu:
             )
             for record, node in zip(testbed.nodes, testbed.topology.nodes, strict=True)
         }
+
+
+def _check_address(nic: Nic) -> None:
+    """Raise UsageError for a PCI address that `Machine.plug` cannot give a NIC."""
+    found = re.fullmatch(r"0000:00:([0-9a-f]{2})\.0", nic.pci, re.IGNORECASE)
+    if not found or not FIRST_SLOT <= int(found[1], 16) <= LAST_SLOT:
+        raise UsageError(
+            f"A machine of the provider qemu can have no NIC at the PCI address {nic.pci} ({nic.variable}).",
+            hint=f"choose one from 0000:00:{FIRST_SLOT:02x}.0 to 0000:00:{LAST_SLOT:02x}.0",
+        )
 
 
 def _is_machine(pid: int, tag: str) -> bool:

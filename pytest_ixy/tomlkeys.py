@@ -12,11 +12,12 @@ import tomli
 
 Path = tuple[str | int, ...]
 
-_GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
+# possessive are only repetitions of single characters: of groups, Python 3.11.2 gets them wrong
+_GAP = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*")
 _STRING = re.compile(
-    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*+"""(?:"{0,2})'
-    r"|'''(?:[^']|'{1,2}(?!'))*+'''(?:'{0,2})"
-    r'|"(?:[^"\\\n]|\\.)*+"'
+    r'"""(?:[^"\\]++|\\.|"(?!""))*"""(?:"{0,2})'
+    r"|'''(?:[^']++|'(?!''))*'''(?:'{0,2})"
+    r'|"(?:[^"\\\n]++|\\.)*"'
     r"|'[^'\n]*+'",
     re.DOTALL,
 )

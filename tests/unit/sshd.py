@@ -23,6 +23,21 @@ def needs(*programs):
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 
+def is_or_becomes_root():
+    """Whether what tests do as root on the node, which is this machine, can be done."""
+    sudo = ["sudo", "-n", "true"]
+    return os.geteuid() == 0 or bool(
+        shutil.which("sudo") and not subprocess.run(sudo, stderr=subprocess.DEVNULL, check=False).returncode
+    )
+
+
+needs_root = pytest.mark.skipif(not is_or_becomes_root(), reason="sudo asks for a password")
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def until(condition, seconds=30.0):
     """Wait for a condition; its last value is returned."""
     end = time.monotonic() + seconds
@@ -72,8 +87,7 @@ class Sshd:
 
     def sessions(self):
         """Process ids of the server's children, one per connection."""
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return children(self.process.pid)
 
     def stop(self):
         self.process.terminate()

@@ -17,6 +17,7 @@ from pytest_ixy import programs
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SAFELY = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Debian 12's Python has none
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 
 
@@ -41,7 +42,7 @@ def built(tmp_path_factory):
     straight = build("wheel", ROOT, folder)
     sdist = build("sdist", ROOT, folder)
     with tarfile.open(sdist) as tar:
-        tar.extractall(folder, filter="data")
+        tar.extractall(folder, **SAFELY)
     unpacked = folder / sdist.name.removesuffix(".tar.gz")
     (folder / "again").mkdir()
     return {"checkout": straight, "sdist": build("wheel", unpacked, folder / "again")}

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from sshd import free_port, until
+from sshd import children, free_port, needs_root, until
 
 from pytest_ixy.errors import LabError
 from pytest_ixy.remote import Access, Host, link
@@ -165,10 +166,16 @@ def test_an_unusable_host_key_is_named(sshd, text):
 
 
 def lose(sshd, known, how):
-    """Signal the server's processes of the connection that came after `known`."""
+    """Signal the processes of the connection that came after `known`: two, unless the user is root."""
     (session,) = set(sshd.sessions()) - set(known)
-    os.kill(session, how)
-    return session
+    processes = [session, *(pid for pid in children(session) if is_sshd(pid))]
+    for pid in processes:
+        os.kill(pid, how)
+    return processes
+
+
+def is_sshd(pid):
+    return Path(f"/proc/{pid}/comm").read_text().startswith("sshd")
 
 
 def test_a_connection_lost_while_a_process_runs_is_a_lab_error(sshd, tmp_path):
@@ -199,14 +206,16 @@ def test_a_node_that_falls_silent_is_noticed(sshd, monkeypatch):
     with sshd.connect() as host:
         process = host.start("echo ready; sleep 60")
         assert until(lambda: process.output)
-        session = lose(sshd, known, signal.SIGSTOP)
+        processes = lose(sshd, known, signal.SIGSTOP)
         try:
             with pytest.raises(LabError, match=r"lost node fwd .*did not answer for 1 s while"):
                 process.wait(60)
         finally:
-            os.kill(session, signal.SIGKILL)
+            for pid in processes:
+                os.kill(pid, signal.SIGKILL)
 
 
+@needs_root
 def test_a_connection_lost_in_a_transfer_is_a_lab_error(sshd, tmp_path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 32)

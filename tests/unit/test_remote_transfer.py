@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 import zstandard
-from sshd import Sshd, needs
+from sshd import Sshd, needs, needs_root
 
 from pytest_ixy.errors import LabError
 from pytest_ixy.remote import RemoteFileMissing, transfer
@@ -74,6 +74,7 @@ def archive_of(tmp_path, files):
     return path
 
 
+@needs_root
 @pytest.mark.parametrize("size", SIZES)
 def test_upload_and_fetch_give_the_same_bytes(either, tmp_path, size):
     data = content(size)
@@ -111,6 +112,7 @@ def test_upload_of_a_missing_file_is_a_lab_error(host, tmp_path):
         host.upload(tmp_path / "none", str(tmp_path / "file"))
 
 
+@needs_root
 @pytest.mark.parametrize("kind", ["missing", "folder", "fifo"])
 def test_fetch_tells_a_missing_file(host, tmp_path, kind):
     remote = tmp_path / "capture.pcap"
@@ -123,6 +125,7 @@ def test_fetch_tells_a_missing_file(host, tmp_path, kind):
     assert not (tmp_path / "local").exists()
 
 
+@needs_root
 def test_fetch_refuses_what_is_too_large(host, tmp_path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 40)
@@ -130,6 +133,7 @@ def test_fetch_refuses_what_is_too_large(host, tmp_path):
         host.fetch(str(tmp_path / "sparse"), tmp_path / "local", timeout=30, limit=1000)
 
 
+@needs_root
 @pytest.mark.parametrize("header", ["\u00b2 plain", "1 bz2", "1", "-1 plain", "9" * 5000 + " plain"])
 def test_fetch_refuses_an_announcement_that_makes_no_sense(host, tmp_path, monkeypatch, header):
     monkeypatch.setattr(transfer, "_FETCH", f"echo 'ixy: {header}' >&2; echo x")
@@ -138,6 +142,7 @@ def test_fetch_refuses_an_announcement_that_makes_no_sense(host, tmp_path, monke
     assert not list(tmp_path.iterdir())
 
 
+@needs_root
 def test_fetch_is_bounded_in_time_and_leaves_nothing(host, tmp_path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 30)
@@ -147,6 +152,7 @@ def test_fetch_is_bounded_in_time_and_leaves_nothing(host, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@needs_root
 def test_fetch_of_a_growing_file_gives_its_size_at_the_start(host, tmp_path):
     writer = host.start(f"while :; do head -c 65536 /dev/zero; sleep 0.01; done >{tmp_path}/growing")
     done = host.run(f"until [ -s {tmp_path}/growing ]; do sleep 0.05; done", timeout=30)
@@ -197,6 +203,7 @@ def test_a_full_disk_on_the_node_is_a_lab_error_in_its_own_words(either, small_d
         either.unpack(archive, str(small_disk / "tree"), timeout=60)
 
 
+@needs_root
 @needs("mount", "umount")
 def test_a_full_disk_here_is_a_lab_error(either, small_disk, tmp_path):
     (tmp_path / "remote").write_bytes(content(SIZES[-1]))

@@ -21,6 +21,7 @@ from pytest_ixy.errors import LabError, UsageError
 from pytest_ixy.pack import pack
 from pytest_ixy.target import Target, fetch
 
+SAFELY = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}  # Debian 12's Python has none
 TOML = 'build = ["make"]\npktgen = "./gen"\nfwd = "./fwd"\npcap = "./cap"\n'
 
 
@@ -620,7 +621,7 @@ def unpack(file: Path, folder: Path) -> Path:
         zstandard.ZstdDecompressor().stream_reader(stream) as plain,
         tarfile.open(fileobj=plain, mode="r|") as archive,
     ):
-        archive.extractall(folder, filter="tar")
+        archive.extractall(folder, **SAFELY)
     return folder
 
 

@@ -58,9 +58,11 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
         live.say(f"swept what the killed run {swept.run} left: {', '.join(swept.removed) or 'nothing'}")
         for error in swept.errors:
             live.say(f"could not remove {error}")
+    provider = base.load(settings.provider)
+    provider.check(settings)
     run = testbed.run_id(settings.scenario, source.parse(_repo(settings)).name)
     workspace = Workspace(run)
-    owner = config.stash[OWNER] = Owner(workspace, base.load(settings.provider))
+    owner = config.stash[OWNER] = Owner(workspace, provider)
     config.add_cleanup(lambda: _release(config, owner, live))
     progress = Progress(live.show)
     got = _fetch(settings, workspace, progress, _own_files(config, settings))

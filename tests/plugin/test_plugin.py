@@ -132,6 +132,8 @@ def test_it_does_without_other_plugins(plugin, driver, user):
         (["--ixy-repo={driver}", "--ixy-provider=quemu"], "qemu"),
         (["--ixy-repo={driver}", "--ixy-packets=0"], "--ixy-packets"),
         (["--ixy-repo={driver}", "--ixy-config=missing.toml"], "missing.toml"),
+        (["--ixy-repo={driver}", "--ixy-image=missing.qcow2"], "missing.qcow2"),
+        (["--ixy-repo={driver}", "--ixy-image=missing.qcow2", "-n", "2"], "missing.qcow2"),
     ],
 )
 def test_a_wrong_question_is_a_usage_error(arguments, words, driver, user, tmp_path):

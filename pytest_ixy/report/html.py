@@ -148,7 +148,7 @@ def _facts(manifest: Manifest) -> str:
         "ref": escape(target.ref or ""),
         "scenario": escape(manifest.scenario),
         "packets": f"{number(manifest.packets)} asked for",
-        "provider": escape(provider.name),
+        "provider": escape(f"{provider.name} {provider.version or ''}".strip()),
         "accelerator": escape(provider.accelerator or "unknown") + _notes(provider.notes),
         "image": escape(provider.image or ""),
         "started": escape(f"{manifest.started:%Y-%m-%d %H:%M:%S %Z}"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import tomli
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_ixy.tomlkeys import key_lines
@@ -85,6 +85,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.dictionaries(words, values, min_size=1, max_size=5))
 def test_lines_of_any_file(pairs):
     text, expected, line = "", {}, 1

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_ixy import programs
+from pytest_ixy import paths, programs
 from pytest_ixy.errors import LabError
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.printable import plain
@@ -128,6 +128,9 @@ def _make(  # noqa: PLR0913
         tell("the first machine, to be saved for all later runs")
         _await_boot(machine, hardware, timeout * image.patience, tell)
         machine.save(scratch / "memory")
+    except LabError as error:
+        machine.kill()
+        raise LabError(error.what, hint=f"see its console in {_keep_console(machine)}") from error
     finally:
         machine.kill()
     for path in (disk, scratch):  # the memory is on the disk already
@@ -136,6 +139,14 @@ def _make(  # noqa: PLR0913
         shutil.rmtree(saved.folder)
     scratch.rename(saved.folder)
     _sync(saved.folder.parent)
+
+
+def _keep_console(machine: Machine) -> Path:
+    """The console of a machine that did not boot, where it outlives the run."""
+    kept = paths.state_folder() / "boot.log"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(machine.console, kept)
+    return kept
 
 
 def _sync(path: Path) -> None:

@@ -15,7 +15,7 @@ from pytest_ixy.lab import Lab
 from pytest_ixy.live import Live
 from pytest_ixy.outcomes import Outcomes
 from pytest_ixy.progress import Progress
-from pytest_ixy.providers import base
+from pytest_ixy.providers import registry
 from pytest_ixy.providers.base import Testbed
 from pytest_ixy.settings import Settings
 from pytest_ixy.startup import settings_of
@@ -58,7 +58,7 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
         live.say(f"swept what the killed run {swept.run} left: {', '.join(swept.removed) or 'nothing'}")
         for error in swept.errors:
             live.say(f"could not remove {error}")
-    provider = base.load(settings.provider)
+    provider = registry.load(settings.provider)
     provider.check(settings)
     run = testbed.run_id(settings.scenario, source.parse(_repo(settings)).name)
     workspace = Workspace(run)
@@ -128,7 +128,7 @@ def _adopt(config: pytest.Config, settings: Settings, live: Live) -> Lab:
         target=handed.target,
         folder=settings.artifacts / handed.run,
         scratch=Path(handed.scratch) / config.workerinput["workerid"],  # type: ignore[attr-defined]
-        provider=base.load(settings.provider),
+        provider=registry.load(settings.provider),
         provision=lambda: _claim(handed),
         progress=progress,
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pytest_ixy.bundle import NicRecord, NodeRecord, ProviderRecord
-from pytest_ixy.errors import UsageError
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.progress import Progress
 from pytest_ixy.remote import Access
@@ -92,12 +91,3 @@ class Provider(Protocol):
     def counters(self, testbed: Testbed) -> Counters:
         """Frames counted from the network's side; empty where the provider cannot tell."""
         ...
-
-
-def load(name: str) -> Provider:
-    """The provider of that name; UsageError when there is none."""
-    if name == "qemu":
-        from pytest_ixy.providers.qemu.provider import Qemu
-
-        return Qemu()
-    raise UsageError(f"There is no provider {name!r}.", hint="qemu is the one there is")

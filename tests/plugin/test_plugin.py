@@ -129,7 +129,7 @@ def test_it_does_without_other_plugins(plugin, driver, user):
         (["--ixy-repo={driver}", "--ixy-ref=nope"], "nope"),
         (["--ixy-repo={driver}", "--ixy-ref=--upload-pack=touch x"], "not the name of"),
         (["--ixy-repo={driver}", "--ixy-scenario=forwards"], "the scenarios are: forward"),
-        (["--ixy-repo={driver}", "--ixy-provider=quemu"], "qemu"),
+        (["--ixy-repo={driver}", "--ixy-provider=quemu"], "no provider 'quemu'; did you mean 'qemu'?"),
         (["--ixy-repo={driver}", "--ixy-packets=0"], "--ixy-packets"),
         (["--ixy-repo={driver}", "--ixy-config=missing.toml"], "missing.toml"),
         (["--ixy-repo={driver}", "--ixy-image=missing.qcow2"], "missing.qcow2"),

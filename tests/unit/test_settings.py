@@ -174,7 +174,6 @@ def test_home_is_expanded(monkeypatch):
         ("[timeouts]\nbuild = 0\n", "config.toml:2: 'build' in [timeouts] should be greater than 0"),
         ("[timeouts]\nbuild = nan\n", "config.toml:2: 'build' in [timeouts] should be a finite number"),
         ("[qemu]\naccel = 'kvn'\n", "config.toml:2: accel: unknown accel 'kvn'; did you mean 'kvm'?"),
-        ("provider = 'openstack'\n", "config.toml:1: provider: unknown provider 'openstack'; known: qemu"),
         ("a = \n", "config.toml:1: not TOML: Invalid value (column 5)"),
         ("a = 1\na = 2\n", "config.toml:2: not TOML"),
         ("\n\ntest = [1]\n", "config.toml:3: 'test' should be a valid dictionary"),
@@ -245,7 +244,6 @@ def test_packets_are_a_whole_number(packets):
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        ({"cli": {"provider": "quemu"}}, "--ixy-provider: unknown provider 'quemu'; did you mean 'qemu'?"),
         ({"ini": {"accel": "fast"}}, "ini key ixy_accel: unknown accel 'fast'; known: auto, kvm, tcg"),
         ({"environ": {"IXY_OFFLINE": "perhaps"}}, "IXY_OFFLINE: 'perhaps' is neither true nor false"),
         ({"cli": {"repo": "a\nb"}}, "--ixy-repo: 'a\\nb' has a control character"),

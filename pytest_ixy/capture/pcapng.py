@@ -38,12 +38,17 @@ def read(window: Window) -> Iterator[Block]:
 
 
 class _Reader:
-    """Keeps what the blocks of packets depend on: byte order and interfaces of their section."""
+    """Keeps what the blocks of packets depend on: byte order and interfaces of their section.
+
+    `described` has the places in the window where those interfaces stand that this walk came by: packets
+    before such a place cannot mean it.
+    """
 
     def __init__(self, window: Window) -> None:
         self.window = window
         self.order = "<"
         self.interfaces: list[Interface] = []
+        self.described: list[int] = []
         self.frames = 0
         self.sections = 0
 
@@ -70,6 +75,7 @@ class _Reader:
     def _walk(self, found: Offsets) -> None:
         """Consume whole blocks up to the window's end, or to a section that follows packets."""
         window = self.window
+        self.described = []
         while window.left >= SMALLEST:
             kind, total = struct.unpack_from(self.order + "II", window.memory, window.position)
             if kind == SECTION:
@@ -108,6 +114,7 @@ class _Reader:
                 raise self._corrupt(found.count, "it describes an impossible interface")
             body = window.memory[window.position : window.position + total]
             self.interfaces.append(Interface.parse(body, self.order))
+            self.described.append(window.position)
         if not window.skip(total):
             raise self._cut(found.count)
 
@@ -128,14 +135,15 @@ class _Reader:
         self.sections += 1
         if self.sections > MOST_SECTIONS:
             raise self._corrupt(found.count, f"more than {MOST_SECTIONS:,} sections")
-        self.order, self.interfaces = order, []
+        self.order, self.interfaces, self.described = order, [], []
         if not window.skip(total):
             raise self._cut(found.count)
 
     def _columns(self, records: Column) -> tuple[Block, CaptureFlaw | None]:
         """The records up to the first impossible one, and what is wrong with that."""
         raw = _Raw.gather(self.window.memory, self.order, records, self._snap_length())
-        sound = raw.sound & (raw.interface < len(self.interfaces))
+        before = len(self.interfaces) - len(self.described)
+        sound = raw.sound & (raw.interface < before + np.searchsorted(self.described, records))
         good = sound.copy()
         good[sound] = self._links()[raw.interface[sound]] == ETHERNET
         bad = None if good.all() else int(good.argmin())

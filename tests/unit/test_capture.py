@@ -178,6 +178,17 @@ def test_each_interface_has_its_own_clock(tmp_path):
     assert times == [5_000_000, 5_000, 100_005_000_000] * 10
 
 
+def test_a_packet_cannot_mean_an_interface_that_comes_later(tmp_path):
+    good, early = RECORDS[:2]
+    data = section() + interface() + enhanced(good)
+    rows, flaw = read(tmp_path, data + enhanced(early, which=1) + interface() + enhanced(good, which=1))
+    assert rows == rows_of([good])
+    assert flaw is not None
+    assert (flaw.kind, flaw.frame, flaw.byte) == (Flaw.CORRUPT, 2, len(data))
+    late = data + interface() + enhanced(early, which=1) + interface() + enhanced(good, which=2)
+    assert read(tmp_path, late) == (rows_of([good, early, good]), None)
+
+
 def test_a_simple_packet_is_cut_at_the_first_interfaces_snap_length(tmp_path):
     data = section() + interface(snap=8) + simple(Packet(b"12345678", original=60))
     assert read(tmp_path, data)[0] == [(b"12345678", 60, 0)]

@@ -13,14 +13,19 @@ from pytest_ixy.capture import MARGIN, Block
 
 Mask = NDArray[np.bool_]
 
-IPV4, IPV6, UDP = 0x0800, 0x86DD, 17
+IPV4, IPV6 = 0x0800, 0x86DD
+TCP, UDP = 6, 17
 VERSION_4, VERSION_6 = 4, 6
 VLAN = (0x8100, 0x88A8, 0x9100)
 MOST_TAGS = 2
+EXTENSIONS = (0, 43, 44, 50, 51, 60, 135, 139, 140, 253, 254)
+"""Next headers of IPv6 that are not yet the transport's, as far as etherparse knows them."""
+FRAGMENT = 44
+MOST_EXTENSIONS = 12
 
 UDP_HEADER, UDP_LENGTH = 8, 26
-IPV4_HEADER, IPV6_HEADER = 20, 40
-"""Bytes; IPv4's without options."""
+IPV4_HEADER, IPV6_HEADER, TCP_HEADER = 20, 40, 20
+"""Bytes; without options and extensions."""
 
 SEQUENCE_AT = 22
 """Offset of the sequence number from the start of the UDP header: the last 4 bytes of UDP length 26."""
@@ -34,8 +39,9 @@ class Dissection:
 
     Attributes:
         udp: Frames that carry a UDP header.
-        unreadable: Frames that end inside a header, or whose IP header contradicts itself. Frames
-            that the snap length cut there are not counted: nobody can tell.
+        unreadable: Frames that end inside a header (up to UDP's or TCP's), or with a header that
+            contradicts itself. Frames that the snap length cut inside a header are not counted: nobody
+            can tell.
         udp_at: Offset of the UDP header from the frame's start, where `udp`.
         right_length: UDP length 26, where `udp`.
         magic: Payload that starts with `ixy`, where `udp`.
@@ -53,32 +59,86 @@ class Dissection:
 
 
 def dissect(block: Block) -> Dissection:
-    """Find UDP behind Ethernet, up to two VLAN tags, and IPv4 or IPv6 without extension headers."""
+    """Find UDP behind Ethernet, up to two VLAN tags, and IPv4, or IPv6 with its extension headers."""
     octets, pairs, start = block.values("u1"), block.values(">u2"), block.start
-    network, kind = _network(pairs, start)
-    four, six = kind == IPV4, kind == IPV6
-    first = octets[start + network]
-    length = np.where(four, (first & 15).astype(np.int64) * 4, IPV6_HEADER)
-    protocol = np.where(four, octets[start + network + 9], octets[start + network + 6])
-    version = first >> 4
-    sane = np.where(four, (version == VERSION_4) & (length >= IPV4_HEADER), ~six | (version == VERSION_6))
-    is_udp = (four | six) & (protocol == UDP)
-    udp_at = network + np.where(four | six, length, 0)
-    whole = block.captured >= udp_at + np.where(is_udp, UDP_HEADER, 0)
-    udp = is_udp & sane & whole
-    at = start + udp_at
+    internet = _internet(block)
+    at = start + internet.end
+    whole, nonsense = _transport(block, internet)
+    udp = (internet.protocol == UDP) & whole & ~nonsense
     right_length = pairs[at + 4] == UDP_LENGTH
     magic = (pairs[at + 8] == int.from_bytes(MAGIC[:2], "big")) & (octets[at + 10] == MAGIC[2])
-    magic &= block.captured >= udp_at + UDP_HEADER + len(MAGIC)
+    magic &= block.captured >= internet.end + UDP_HEADER + len(MAGIC)
     return Dissection(
         udp=udp,
-        unreadable=~(sane & whole) & (block.captured >= block.original),
-        udp_at=udp_at,
+        unreadable=nonsense | (~whole & (block.captured >= block.original)),
+        udp_at=internet.end,
         right_length=right_length,
         magic=magic,
         sequence=block.values("<u4")[at + SEQUENCE_AT],
-        numbered=udp & right_length & magic & (block.captured >= udp_at + UDP_LENGTH),
+        numbered=udp & right_length & magic & (block.captured >= internet.end + UDP_LENGTH),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Internet:
+    """What stands before the transport header: where that starts, its protocol (-1 for none that is IP's).
+
+    `whole` where all headers before it were captured, `nonsense` where they were and contradict themselves.
+    """
+
+    end: NDArray[np.int64]
+    protocol: NDArray[np.int64]
+    whole: Mask
+    nonsense: Mask
+
+
+def _internet(block: Block) -> _Internet:
+    octets, pairs, start = block.values("u1"), block.values(">u2"), block.start
+    network, kind = _network(pairs, start)
+    four, six, at = kind == IPV4, kind == IPV6, start + network
+    first = octets[at]
+    size = np.where(four, (first & 15).astype(np.int64) * 4, np.where(six, IPV6_HEADER, 0))
+    smallest = network + np.where(four, IPV4_HEADER, size)
+    right = (first >> 4 == VERSION_4) & (size >= IPV4_HEADER) & (pairs[at + 2] >= size)
+    wrong = np.where(four, ~right, six & (first >> 4 != VERSION_6))
+    there = block.captured >= smallest
+    found = _Internet(
+        end=network + size,
+        protocol=np.where(four, octets[at + 9], np.where(six, octets[at + 6], np.int64(-1))),
+        whole=there & (block.captured >= network + size),
+        nonsense=wrong & there,
+    )
+    extended = six & found.whole & ~found.nonsense & np.isin(found.protocol, EXTENSIONS)
+    for row in np.flatnonzero(extended).tolist():
+        _extensions(block.frame(row), found, row)
+    return found
+
+
+def _transport(block: Block, internet: _Internet) -> tuple[Mask, Mask]:
+    """Frames with all their headers, and frames with a header that contradicts itself."""
+    octets, left = block.values("u1"), block.captured - internet.end
+    udp, tcp = internet.protocol == UDP, internet.protocol == TCP
+    size = np.where(udp, UDP_HEADER, 0)
+    short = np.zeros(size.shape, np.bool_)
+    if tcp.any():
+        told = (octets[block.start + internet.end + 12] >> 4).astype(np.int64) * 4
+        size = np.where(tcp, np.maximum(told, TCP_HEADER), size)
+        short = tcp & (told < TCP_HEADER)
+    nonsense = internet.nonsense | (internet.whole & short & (left >= TCP_HEADER))
+    return internet.whole & (left >= size), nonsense
+
+
+def _extensions(frame: bytes, found: _Internet, row: int) -> None:
+    """Follow the extension headers of one frame of IPv6; they are rare enough for a loop."""
+    at, protocol, passed = int(found.end[row]), int(found.protocol[row]), 0
+    while protocol in EXTENSIONS and passed < MOST_EXTENSIONS:
+        size = 8 if protocol == FRAGMENT else (int.from_bytes(frame[at + 1 : at + 2]) + 1) * 8
+        if at + size > len(frame):
+            found.whole[row] = False
+            return
+        protocol, at, passed = frame[at], at + size, passed + 1
+    found.end[row], found.protocol[row] = at, protocol
+    found.nonsense[row] = protocol in EXTENSIONS
 
 
 def _network(pairs: NDArray[Any], start: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:

@@ -215,7 +215,45 @@ def test_udp_is_found_behind_tags_and_options_and_ipv6(tmp_path):
 
 
 def test_tcp_and_stp_are_foreign(tmp_path):
-    tcp = ixy_frame(1)[:23] + b"\x06" + ixy_frame(1)[24:]
+    tcp = ixy_frame(1)[:23] + b"\x06" + ixy_frame(1)[24:46] + b"\x50" + ixy_frame(1)[47:]
     stp = bytes.fromhex("0180c2000000 101010101010 0026 424203").ljust(60, b"\0")
     observed = Evidence(make_bundle(tmp_path, [tcp, stp, arp_frame()])).observed
     assert (observed.foreign, observed.structure.total) == (3, 0)
+
+
+def test_what_etherparse_cannot_parse_is_unreadable(tmp_path):
+    def edited(*changes):
+        frame = bytearray(ixy_frame(1))
+        for place, value in changes:
+            frame[place] = value
+        return bytes(frame)
+
+    short_total, short_tcp, long_tcp = edited((17, 19)), edited((23, 6)), edited((23, 6), (46, 0xF0))
+    observed = Evidence(make_bundle(tmp_path, [short_total, short_tcp, long_tcp, edited((17, 20))])).observed
+    assert (observed.udp, observed.structure.first) == (1, (1, 2, 3))
+
+
+def test_udp_is_found_behind_the_extensions_of_ipv6(tmp_path):
+    def behind(*extensions, protocol=17):
+        chain = b"".join(
+            bytes([following, words]) + bytes(6 + 8 * words)
+            for (_, words), following in zip(
+                extensions, [*(kind for kind, _ in extensions), protocol][1:], strict=True
+            )
+        )
+        head = b"\x60" + bytes(5) + bytes([extensions[0][0], 64]) + bytes(32)
+        return HEAD[:12] + b"\x86\xdd" + head + chain + ixy_frame(3)[34:]
+
+    found = [behind((0, 0)), behind((0, 0), (60, 70)), behind(*[(60, 0)] * 12)]
+    other = [behind((0, 0), protocol=58), behind((51, 0), protocol=59)]
+    unreadable = [behind(*[(60, 0)] * 13), behind((43, 0))[:60], behind((43, 255))[:200]]
+    observed = Evidence(make_bundle(tmp_path, [*found, *other, *unreadable])).observed
+    assert (observed.sequence.tolist(), observed.frame.tolist()) == ([3, 3, 3], [1, 2, 3])
+    assert observed.structure.first == (6, 7, 8)
+
+
+def test_a_contradiction_is_told_even_where_the_snap_length_cut_later(tmp_path):
+    bad = HEAD[:14] + b"\x44" + ixy_frame(4)[15:]
+    cut = [Packet(bad[:length], original=60) for length in (50, 34, 33)]
+    observed = Evidence(make_bundle(tmp_path, cut)).observed
+    assert observed.structure.first == (1, 2)

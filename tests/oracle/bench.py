@@ -1,0 +1,30 @@
+"""A trial where everything but the capture is as it should be; the capture is put in again and again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import make_bundle
+
+from pytest_ixy.bundle import Bundle
+from pytest_ixy.rules import Finding, judge
+
+OF_CAPTURE = ("complete", "count", "sequence-bounds", "duplicates", "size", "structure")
+NAMES = (*OF_CAPTURE[:1], "sent", *OF_CAPTURE[1:], "exits")
+
+
+class Bench:
+    """Judges captures, one after the other in the same folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._bundle = make_bundle(folder)
+
+    def judge(self, data: bytes, count: int) -> dict[str, Finding]:
+        """What each rule says about a capture of a trial that asked for `count` packets."""
+        assert self._bundle.capture is not None
+        self._bundle.capture.write_bytes(data)
+        manifest = self._bundle.manifest.model_copy(update={"packets": count})
+        return {finding.rule: finding for finding in judge(Bundle(self._bundle.path, manifest), NAMES)}
+
+    def outcomes(self, data: bytes, count: int) -> dict[str, str]:
+        return {rule: finding.outcome for rule, finding in self.judge(data, count).items()}

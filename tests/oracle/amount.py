@@ -7,7 +7,7 @@ import os
 from hypothesis import settings
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-TIMES = 30
+TIMES = 20
 
 
 def examples(few: int) -> settings:

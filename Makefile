@@ -35,7 +35,7 @@ test: setup
 	$(MAKE) --no-print-directory run-lint || failed=lint; \
 	$(MAKE) --no-print-directory run-type || failed="$$failed type"; \
 	[ -z "$$failed" ] || echo "FAILED: $$failed (see above); going on with the tests"; \
-	$(PYTEST) tests/unit tests/plugin tests/lab $(ARGS) && [ -z "$$failed" ]
+	$(PYTEST) tests/unit tests/plugin tests/oracle tests/lab $(ARGS) && [ -z "$$failed" ]
 
 lint: setup run-lint
 type: setup run-type
@@ -48,7 +48,7 @@ run-type:
 	$(PYTHON) -m mypy
 
 unit: setup
-	$(PYTEST) -n $(JOBS) tests/unit tests/plugin $(ARGS)
+	$(PYTEST) -n $(JOBS) tests/unit tests/plugin tests/oracle $(ARGS)
 
 # One after the other: each boots three machines.
 lab: setup

@@ -233,23 +233,32 @@ def test_what_etherparse_cannot_parse_is_unreadable(tmp_path):
     assert (observed.udp, observed.structure.first) == (1, (1, 2, 3))
 
 
-def test_udp_is_found_behind_the_extensions_of_ipv6(tmp_path):
-    def behind(*extensions, protocol=17):
-        chain = b"".join(
-            bytes([following, words]) + bytes(6 + 8 * words)
-            for (_, words), following in zip(
-                extensions, [*(kind for kind, _ in extensions), protocol][1:], strict=True
-            )
-        )
-        head = b"\x60" + bytes(5) + bytes([extensions[0][0], 64]) + bytes(32)
-        return HEAD[:12] + b"\x86\xdd" + head + chain + ixy_frame(3)[34:]
+def behind(*extensions: tuple[int, int], protocol: int = 17) -> bytes:
+    """ixy's UDP behind extension headers, each given by its kind and the length that it claims."""
+    following = [*(kind for kind, _ in extensions), protocol][1:]
+    chain = b"".join(
+        bytes([after, words]).ljust(8 if kind == 44 else 8 + 8 * words, b"\0")
+        for (kind, words), after in zip(extensions, following, strict=True)
+    )
+    head = b"\x60" + bytes(5) + bytes([extensions[0][0], 64]) + bytes(32)
+    return HEAD[:12] + b"\x86\xdd" + head + chain + ixy_frame(3)[34:]
 
-    found = [behind((0, 0)), behind((0, 0), (60, 70)), behind(*[(60, 0)] * 12)]
+
+@pytest.mark.parametrize("kind", [0, 43, 44, 50, 51, 60, 135, 139, 140, 253, 254])
+def test_udp_is_found_behind_an_extension_of_ipv6(tmp_path, kind):
+    frames = [behind((kind, 0)), behind((kind, 2)), behind((kind, 2))[:-19], behind((kind, 0))[:61]]
+    observed = Evidence(make_bundle(tmp_path, frames)).observed
+    assert observed.sequence.tolist() == [3, 3]
+    assert observed.structure.first == (3, 4)
+
+
+def test_udp_is_found_behind_many_extensions_of_ipv6(tmp_path):
+    found = [behind((0, 0), (60, 70)), behind(*[(60, 0)] * 12)]
     other = [behind((0, 0), protocol=58), behind((51, 0), protocol=59)]
     unreadable = [behind(*[(60, 0)] * 13), behind((43, 0))[:60], behind((43, 255))[:200]]
     observed = Evidence(make_bundle(tmp_path, [*found, *other, *unreadable])).observed
-    assert (observed.sequence.tolist(), observed.frame.tolist()) == ([3, 3, 3], [1, 2, 3])
-    assert observed.structure.first == (6, 7, 8)
+    assert (observed.sequence.tolist(), observed.frame.tolist()) == ([3, 3], [1, 2])
+    assert observed.structure.first == (5, 6, 7)
 
 
 def test_a_contradiction_is_told_even_where_the_snap_length_cut_later(tmp_path):

@@ -83,7 +83,8 @@ def dissect(block: Block) -> Dissection:
 class _Internet:
     """What stands before the transport header: where that starts, its protocol (-1 for none that is IP's).
 
-    `whole` where all headers before it were captured, `nonsense` where they were and contradict themselves.
+    `whole` where all headers before it were captured, but for IPv4's options, which stand before `end`;
+    `nonsense` where a header contradicts itself.
     """
 
     end: NDArray[np.int64]
@@ -105,7 +106,7 @@ def _internet(block: Block) -> _Internet:
     found = _Internet(
         end=network + size,
         protocol=np.where(four, octets[at + 9], np.where(six, octets[at + 6], np.int64(-1))),
-        whole=there & (block.captured >= network + size),
+        whole=there,
         nonsense=wrong & there,
     )
     extended = six & found.whole & ~found.nonsense & np.isin(found.protocol, EXTENSIONS)

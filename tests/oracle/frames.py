@@ -32,15 +32,16 @@ def udp(draw) -> bytes:
 
 @st.composite
 def tcp(draw) -> bytes:
-    offset = draw(st.integers(0, 15)) << 4
-    return bytes(12) + bytes([offset]) + bytes(7) + draw(st.binary(max_size=50))
+    offset = draw(st.one_of(st.just(5), st.integers(0, 15))) << 4
+    return bytes(12) + bytes([offset]) + bytes(7) + draw(st.sampled_from([b"", bytes(1), bytes(40)]))
 
 
 @st.composite
 def transport(draw) -> tuple[int, bytes]:
     """A protocol and what it carries, which need not fit together."""
-    carried = draw(st.one_of(udp(), tcp(), st.binary(max_size=60)))
-    return draw(PROTOCOLS), carried
+    anything = st.one_of(udp(), tcp(), st.binary(max_size=60))
+    fitting = st.one_of(st.tuples(st.just(17), udp()), st.tuples(st.just(6), tcp()))
+    return draw(st.one_of(fitting, st.tuples(PROTOCOLS, anything)))
 
 
 @st.composite

@@ -97,6 +97,22 @@ def test_bounds_show_the_number(tmp_path):
     assert rows[at].index("00 28 6b ee") == rows[at + 1].index("^^ ^^ ^^ ^^")
 
 
+def test_bounds_tell_how_many_and_show_the_first(tmp_path):
+    finding = ask(tmp_path, "sequence-bounds", [ixy_frame(n, size=64) for n in (0, 200, *range(201, 208))])
+    lines = finding.message.splitlines()
+    assert lines[0].startswith("7 packets above it: ")
+    assert [line.split(",")[0] for line in lines[1:6]] == [f"  frame {n}" for n in range(3, 8)]
+    assert lines[6] == "  … 2 more"
+    assert finding.message.count("^^") == 4
+
+
+def test_bounds_too_low_show_the_highest(tmp_path):
+    finding = ask(tmp_path, "sequence-bounds", map(ixy_frame, [0, 98, 1, 98]), nodes=make_nodes(None, None))
+    lines = finding.message.splitlines()
+    assert lines[0] == "100 different numbers, counted from 0, reach at least 99."
+    assert lines[1:3] == ["  frame 2, 0.000001 s, #98", "frame 2, 0.000001 s after the first, 60 bytes:"]
+
+
 # duplicates
 
 
@@ -115,6 +131,16 @@ def test_one_duplicate(tmp_path):
 def test_an_identical_duplicate_is_called_so(tmp_path):
     finding = ask(tmp_path, "duplicates", [ixy_frame(1), ixy_frame(2), ixy_frame(1)])
     assert "frame 3 is the same as frame 1, byte for byte" in finding.message
+
+
+def test_the_first_five_duplicates_are_listed(tmp_path):
+    finding = ask(tmp_path, "duplicates", map(ixy_frame, [*range(7), *range(7)]))
+    listed = [line for line in finding.message.splitlines() if " s later)" in line]
+    assert [line[7:9] for line in listed] == ["#0", "#1", "#2", "#3", "#4"]
+
+
+def test_a_duplicate_at_once_in_an_ordered_capture(tmp_path):
+    assert ask(tmp_path, "duplicates", map(ixy_frame, [0, 1, 1, 2])).numbers["duplicates"] == 1
 
 
 def test_a_number_three_times_is_two_duplicates():
@@ -265,4 +291,12 @@ def test_a_contradiction_is_told_even_where_the_snap_length_cut_later(tmp_path):
     bad = HEAD[:14] + b"\x44" + ixy_frame(4)[15:]
     cut = [Packet(bad[:length], original=60) for length in (50, 34, 33)]
     observed = Evidence(make_bundle(tmp_path, cut)).observed
+    assert observed.structure.first == (1, 2)
+
+
+@pytest.mark.parametrize("kept", [42, 43, 44])
+def test_what_follows_a_frame_in_the_file_is_not_taken_for_its_payload(tmp_path, kept):
+    record = pcap([Packet(ixy_frame(1)[:kept])])
+    follows = b"ixy"[kept - 42 :].ljust(16, b"\0")  # the header of a record without bytes
+    observed = Evidence(make_bundle(tmp_path, record + follows)).observed
     assert observed.structure.first == (1, 2)

@@ -22,12 +22,13 @@ from pytest_ixy.errors import UsageError
 MANIFEST = "manifest.json"
 CAPTURE = "capture.pcap"
 DIFF = "target.diff"
+LARGEST_MANIFEST = 16 << 20
 
 
 class Record(BaseModel):
-    """Base of everything in a manifest: frozen, unknown keys refused."""
+    """Base of everything in a manifest: frozen, unknown keys and numbers without end refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Exit(Record):
@@ -186,13 +187,14 @@ class CaptureRecord(Record):
 class Manifest(Record):
     """Everything that is known about one trial; see the attributes' own classes.
 
-    `roles` and `builds` are keyed by role name. `packets` is N, the number asked for.
+    `roles` and `builds` are keyed by role name. `packets` is N, the number asked for; None where
+    nobody knows, which no bundle on disk may say (see `bare.py`).
     """
 
     format: int = 1
     run: str
     scenario: str
-    packets: int
+    packets: int | None
     started: datetime
     target: TargetRecord
     provider: ProviderRecord
@@ -205,7 +207,9 @@ class Manifest(Record):
 
 
 class Bundle:
-    """A trial's folder, opened for reading."""
+    """A trial's folder, opened for reading; `alone` when it is nothing but a capture."""
+
+    alone = False
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
@@ -219,17 +223,21 @@ class Bundle:
             UsageError: the manifest names a file outside the bundle.
         """
         file = self.manifest.capture.file
-        return self._inside(file) if file else None
+        return self.inside(file) if file else None
 
-    def _inside(self, relative: str) -> Path:
-        """A bundle may come from anywhere, so its manifest must not lead out of it."""
-        if not (self.path / relative).resolve().is_relative_to(self.path.resolve()):
+    def inside(self, relative: str) -> Path:
+        """The path of a file that the manifest names.
+
+        Raises:
+            UsageError: it leads out of the bundle, which may come from anywhere.
+        """
+        if "\0" in relative or not (self.path / relative).resolve().is_relative_to(self.path.resolve()):
             raise UsageError(f"{self.path / MANIFEST}: {relative!r} is not in the bundle")
         return self.path / relative
 
     def text(self, relative: str, *, limit: int = 1 << 20) -> str:
         """The last `limit` bytes of a text file in the bundle; empty when it is not there."""
-        file = self._inside(relative)
+        file = self.inside(relative)
         if not file.is_file():
             return ""
         with file.open("rb") as stream:
@@ -254,10 +262,24 @@ def load(path: Path) -> Bundle:
     """
     file = path / MANIFEST
     try:
-        return Bundle(path, Manifest.model_validate_json(file.read_bytes()))
+        manifest = Manifest.model_validate_json(_read(file))
     except OSError as error:
         raise UsageError(f"{path} is not a bundle: {error.strerror}: {file.name}") from error
     except ValidationError as error:
         first: Any = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{file}: {where}: {first['msg']}") from error
+        raise UsageError(f"{file}: {where[:200]!r}: {first['msg'][:200]}") from error
+    if manifest.packets is None:
+        raise UsageError(f"{file}: 'packets': should be the number that was asked for")
+    return Bundle(path, manifest)
+
+
+def _read(file: Path) -> bytes:
+    """All of a manifest, unless it is something that would block or fill the memory."""
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file} is not a regular file")
+    with file.open("rb") as stream:
+        data = stream.read(LARGEST_MANIFEST + 1)
+    if len(data) > LARGEST_MANIFEST:
+        raise UsageError(f"{file} is larger than {LARGEST_MANIFEST >> 20} MiB, so it is no manifest")
+    return data

@@ -119,6 +119,7 @@ class Config(Table):
     openstack: OpenStackTable | None = None
     test: PacketsTable = PacketsTable()
     repo: str | None = None
+    replay: str | None = None
     ref: str | None = None
     provider: str | None = None
     scenario: str | None = None

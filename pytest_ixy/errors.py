@@ -35,6 +35,10 @@ class UsageError(IxyError):
     kind = "usage error"
 
 
+class NotRecordedError(UsageError):
+    """A replay was asked for what only a lab has: the test that needs it is skipped."""
+
+
 class LabError(IxyError):
     """The lab could not tell: no SSH, no image, a lost node, a full disk."""
 

@@ -12,29 +12,32 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_ixy.bundle import Build, Bundle, Run
-    from pytest_ixy.lab import Lab
+    from pytest_ixy.origin import Origin, Tested
     from pytest_ixy.providers.base import Testbed
     from pytest_ixy.rules import Finding
-    from pytest_ixy.target import Target
 
 T = TypeVar("T")
 
 
-def _lab(request: pytest.FixtureRequest) -> Lab:
+def _origin(request: pytest.FixtureRequest) -> Origin:
     if not request.config.pluginmanager.hasplugin("ixy-outcomes"):
-        pytest.skip("needs a repository to test: pytest --ixy-repo=URL|OWNER/NAME|FOLDER")
-    from pytest_ixy.session import LAB
+        pytest.skip(
+            "needs a repository to test: pytest --ixy-repo=URL|OWNER/NAME|FOLDER, or --ixy-replay=BUNDLE"
+        )
+    from pytest_ixy.session import ORIGIN
 
-    return request.config.stash[LAB]
+    return request.config.stash[ORIGIN]
 
 
 def _once(request: pytest.FixtureRequest, fixture: str, work: Callable[[], T]) -> T:
     """Do the work; when it fails, the tests after this one are skipped with that cause."""
-    from pytest_ixy.errors import IxyError, LabError
+    from pytest_ixy.errors import IxyError, LabError, NotRecordedError
     from pytest_ixy.session import OUTCOMES
 
     try:
         return work()
+    except NotRecordedError:
+        raise
     except OSError as error:
         request.config.stash[OUTCOMES].failed(fixture, f"lab error: {error}")
         raise LabError(f"This machine would not: {error}.", hint="run pytest-ixy doctor") from error
@@ -45,28 +48,29 @@ def _once(request: pytest.FixtureRequest, fixture: str, work: Callable[[], T]) -
 
 
 @pytest.fixture(scope="session")
-def ixy_target(request: pytest.FixtureRequest) -> Target:
+def ixy_target(request: pytest.FixtureRequest) -> Tested:
     """The repository under test at its commit: `record` (name, commit, dirty), `spec` (its ixy-ci.toml)."""
-    return _lab(request).target
+    return _origin(request).target
 
 
 @pytest.fixture(scope="session")
-def ixy_testbed(request: pytest.FixtureRequest, ixy_target: Target) -> Testbed:
-    """Three machines on two networks, provisioned at first use: `nodes`, `accesses` (SSH), `record`."""
-    lab = _lab(request)
+def ixy_lab(request: pytest.FixtureRequest, ixy_target: Tested) -> None:
+    """Everything that builds and trials need, provisioned at first use; nothing in a replay."""
+    _once(request, "ixy_lab", _origin(request).prepare)
 
-    def work() -> Testbed:
-        return lab.hosts and lab.testbed  # type: ignore[return-value]
 
-    return _once(request, "ixy_testbed", work)
+@pytest.fixture(scope="session")
+def ixy_testbed(request: pytest.FixtureRequest, ixy_lab: None) -> Testbed:
+    """Three machines on two networks: `nodes`, `accesses` (SSH), `record`. None in a replay: a skip."""
+    return _origin(request).testbed
 
 
 class BuildResults:
     """How the target's build went on each node; `results[role]` is a `pytest_ixy.bundle.Build`."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-        self.results: dict[str, Build] = lab.builds()
+    def __init__(self, origin: Origin) -> None:
+        self._folder = origin.folder
+        self.results: dict[str, Build] = origin.builds()
 
     def __getitem__(self, role: str) -> Build:
         return self.results[role]
@@ -77,25 +81,30 @@ class BuildResults:
         from pytest_ixy.programs import tail
         from pytest_ixy.rules.words import plain
 
+        if role not in self.results:
+            pytest.skip(f"no build on the node of {role} is on record")
         made = self.results[role]
         if made.ok:
             return
-        log = self._lab.folder / made.log
-        last = plain(tail(log, lines=40)) if log.exists() else ""
+        log = self._folder / made.log
+        last = plain(tail(log, lines=40)) if log.is_file() else ""
         pytest.fail(f"{plain(explain(made))}\n\n{last}\n\nlog: {log}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
-def ixy_build(request: pytest.FixtureRequest, ixy_testbed: Testbed) -> BuildResults:
+def ixy_build(request: pytest.FixtureRequest, ixy_lab: None) -> BuildResults:
     """The target, sent to every node and built there; `ixy_build.check(role)` fails if it was not."""
-    lab = _lab(request)
-    return _once(request, "ixy_build", lambda: BuildResults(lab))
+    origin = _origin(request)
+    return _once(request, "ixy_build", lambda: BuildResults(origin))
 
 
 @pytest.fixture(scope="session")
 def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callable[..., Bundle]:
-    """Call it to run a trial on the testbed: `ixy_trial(packets=1000)`; returns its `Bundle`."""
-    lab = _lab(request)
+    """Call it to run a trial on the testbed: `ixy_trial(packets=1000)`; returns its `Bundle`.
+
+    In a replay the call skips the test.
+    """
+    origin = _origin(request)
     from pytest_ixy.build import first_failure
     from pytest_ixy.errors import TargetError
 
@@ -105,7 +114,7 @@ def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callab
         return run
 
     def run(packets: int | None = None) -> Bundle:
-        return _once(request, "ixy_trial", lambda: lab.run_trial(packets))
+        return _once(request, "ixy_trial", lambda: origin.run_trial(packets))
 
     return _once(request, "ixy_trial", ready)
 
@@ -113,7 +122,7 @@ def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callab
 @pytest.fixture(scope="session")
 def ixy_bundle(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Bundle:
     """The bundle of one trial with the packets that were asked for: manifest, capture, logs."""
-    return _once(request, "ixy_bundle", ixy_trial)
+    return _once(request, "ixy_trial", _origin(request).bundle)
 
 
 @pytest.fixture(scope="session")
@@ -175,6 +184,8 @@ def ixy_role(ixy_bundle: Bundle) -> Callable[[str], Run]:
     def check(role: str) -> Run:
         from pytest_ixy.rules import judge_run
 
+        if not ixy_bundle.manifest.roles:
+            pytest.skip(f"nothing is on record of {role}")
         if role not in ixy_bundle.manifest.roles:
             pytest.skip(f"{role} was never started, because a role before it had ended")
         run = ixy_bundle.manifest.roles[role]

@@ -48,8 +48,18 @@ class Lab:
         self._hosts: Hosts = {}
         self._builds: dict[str, Build] | None = None
         self._trials = 0
+        self._bundle: Bundle | None = None
         self._prelude: tuple[Phase, ...] = ()
         self.latest: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """The target's name in test ids."""
+        return self.target.record.label
+
+    def prepare(self) -> None:
+        """Provision and connect."""
+        _ = self.hosts
 
     @property
     def testbed(self) -> Testbed:
@@ -75,6 +85,12 @@ class Lab:
                 manifest.leave_unrun(self._setup(), self.settings.packets, self.folder, self.progress)
                 self.latest = self.folder
         return self._builds
+
+    def bundle(self) -> Bundle:
+        """What one trial left, which is run at the first call; errors as of `run_trial`."""
+        if self._bundle is None:
+            self._bundle = self.run_trial()
+        return self._bundle
 
     def run_trial(self, packets: int | None = None) -> Bundle:
         """Run a trial and open what it left; the first one's folder is `folder`.

@@ -61,8 +61,17 @@ OPTIONS = (
         str,
         None,
         "repository to test: a URL, OWNER/NAME on GitHub, or a folder. A folder without --ixy-ref is "
-        "taken as it stands, with what is not committed yet. Without this option pytest-ixy does nothing",
+        "taken as it stands, with what is not committed yet. Without this option or --ixy-replay pytest-ixy "
+        "does nothing",
         "URL|OWNER/NAME|FOLDER",
+    ),
+    Option(
+        "replay",
+        Path,
+        None,
+        "judge again what a trial left: a bundle's folder, or a capture (then --ixy-packets may say how many "
+        "were asked for). Nothing is provisioned. Excludes --ixy-repo",
+        "BUNDLE|CAPTURE",
     ),
     Option(
         "ref",

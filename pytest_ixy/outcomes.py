@@ -13,13 +13,10 @@ from typing import Any
 import pytest
 
 from pytest_ixy.build import first_failure
-from pytest_ixy.errors import IxyError, LabError
-from pytest_ixy.lab import Lab
+from pytest_ixy.errors import IxyError, LabError, NotRecordedError
+from pytest_ixy.origin import Origin
 from pytest_ixy.rules.words import plain
 from pytest_ixy.startup import scenarios_folder
-
-CHAIN = ("ixy_target", "ixy_testbed", "ixy_build", "ixy_trial", "ixy_bundle")
-"""The fixtures, each depending on the one before."""
 
 FINDING = pytest.StashKey[dict[str, Any]]()
 
@@ -27,14 +24,14 @@ FINDING = pytest.StashKey[dict[str, Any]]()
 class Outcomes:
     """Knows what has gone wrong so far, and marks reports with what they are about."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
         self._causes: dict[str, str] = {}
 
     @property
     def label(self) -> str:
         """The target's name in test ids."""
-        return self._lab.target.record.label
+        return self._origin.label
 
     def failed(self, fixture: str, cause: str) -> None:
         """Remember the first cause why `fixture` cannot be had."""
@@ -68,7 +65,10 @@ class Outcomes:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Show our errors as their text, and tell the reports which target and bundle this is about."""
         report = yield
-        if call.excinfo is not None and isinstance(call.excinfo.value, IxyError):
+        if call.excinfo is not None and isinstance(call.excinfo.value, NotRecordedError):
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: {call.excinfo.value.what}")
+        elif call.excinfo is not None and isinstance(call.excinfo.value, IxyError):
             report.longrepr = plain(f"{call.excinfo.value.kind}: {call.excinfo.value}")
             if isinstance(call.excinfo.value, LabError):
                 report.when = "setup"  # what pytest takes for an ERROR, wherever it came up
@@ -80,7 +80,7 @@ class Outcomes:
     def _mark(self, report: Any, item: pytest.Item) -> None:
         report.ixy_target = self.label
         judged = getattr(item, "funcargs", {}).get("ixy_bundle")
-        folder = judged.path if judged else self._lab.latest
+        folder = judged.path if judged else self._origin.latest
         if folder is not None:
             report.ixy_bundle = str(folder)
         if (finding := item.stash.get(FINDING, None)) is not None:
@@ -91,5 +91,5 @@ class Outcomes:
         names = getattr(item, "fixturenames", ())
         if not report.failed or report.when != "call" or "ixy_build" not in names or "ixy_trial" in names:
             return
-        if failure := first_failure(self._lab.builds()):
+        if failure := first_failure(self._origin.builds()):
             self.failed("ixy_trial", f"not run: {failure}")

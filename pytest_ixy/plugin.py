@@ -1,6 +1,6 @@
 """What pytest loads in every run of its environment: options, fixtures, and a switch.
 
-Only with a repository to test does anything else of pytest-ixy get imported.
+Only with a repository to test or a bundle to judge does anything else of pytest-ixy get imported.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from pytest_ixy import options
 
 pytest_plugins = ["pytest_ixy.fixtures"]
 
+SUBJECTS = ("ixy_repo", "ixy_replay")
+"""The options of which one is needed."""
+
 QUESTIONS = ("help", "version", "showfixtures", "show_fixtures_per_test", "markers")
 """Options of pytest that ask something and run nothing."""
 
@@ -25,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    """With a repository to test and no path, collect the scenario that ships with the plugin."""
+    """With something to judge and no path, collect the scenario that ships with the plugin."""
     if _wanted(early_config, early_config.known_args_namespace):
         from pytest_ixy import startup
 
@@ -41,8 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _wanted(config: pytest.Config, option: argparse.Namespace) -> bool:
-    """Whether there is a repository to test, and tests are to be run or collected at all."""
+    """Whether there is something to judge, and tests are to be run or collected at all."""
     if any(getattr(option, question, None) for question in QUESTIONS):
         return False
+    return any(map(_given, (option.ixy_repo, option.ixy_replay), SUBJECTS, map(config.getini, SUBJECTS)))
+
+
+def _given(flag: str | None, key: str, ini: str | None) -> bool:
     # an empty --ixy-repo is a mistake that must not pass as "none"
-    return option.ixy_repo is not None or bool(os.environ.get("IXY_REPO") or config.getini("ixy_repo"))
+    return flag is not None or bool(os.environ.get(key.upper()) or ini)

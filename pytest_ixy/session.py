@@ -1,4 +1,4 @@
-"""A pytest session with a target: sets up the lab, and turns its errors into test outcomes."""
+"""A pytest session with a target: sets up the lab or a replay, and turns errors into test outcomes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from pytest_ixy import source, sweep, target, testbed
 from pytest_ixy.errors import IxyError, LabError, UsageError
 from pytest_ixy.lab import Lab
 from pytest_ixy.live import Live
+from pytest_ixy.origin import Origin
 from pytest_ixy.outcomes import Outcomes
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers import registry
 from pytest_ixy.providers.base import Testbed
+from pytest_ixy.replay import Replay
 from pytest_ixy.settings import Settings
 from pytest_ixy.startup import settings_of
 from pytest_ixy.testbed import Owner, Workspace
@@ -24,27 +26,46 @@ from pytest_ixy.testbed import Owner, Workspace
 if TYPE_CHECKING:
     from pytest_ixy.xdist import Received
 
-LAB = pytest.StashKey[Lab]()
+ORIGIN = pytest.StashKey[Origin]()
 OWNER = pytest.StashKey[Owner]()
 OUTCOMES = pytest.StashKey[Outcomes]()
 
 
 def start(config: pytest.Config) -> None:
-    """Get the target and register what turns a lab into tests; provisions nothing."""
+    """Get the target or what it left, and register what makes tests of it; provisions nothing."""
     settings = settings_of(config)
     live = Live(config)
     config.add_cleanup(live.close)
     try:
-        if hasattr(config, "workerinput"):
-            lab = _adopt(config, settings, live)
-        else:
-            lab = _own(config, settings, live)
+        origin = _origin(config, settings, live)
     except (IxyError, OSError) as error:
         raise pytest.UsageError(str(error)) from error
-    config.stash[LAB] = lab
-    config.stash[OUTCOMES] = Outcomes(lab)
+    config.stash[ORIGIN] = origin
+    config.stash[OUTCOMES] = Outcomes(origin)
     config.pluginmanager.register(config.stash[OUTCOMES], "ixy-outcomes")
     config.pluginmanager.register(live, "ixy-live")
+
+
+def _origin(config: pytest.Config, settings: Settings, live: Live) -> Origin:
+    if settings.replay is not None:
+        return _replay(config, settings, settings.replay)
+    if hasattr(config, "workerinput"):
+        return _adopt(config, settings, live)
+    return _own(config, settings, live)
+
+
+def _replay(config: pytest.Config, settings: Settings, path: Path) -> Replay:
+    """Every process opens what is replayed by itself; the one that reports writes nothing into it."""
+    from pytest_ixy.report.collect import Reports
+    from pytest_ixy.xdist import Together
+
+    packets = settings.packets if "packets" in settings.given else None
+    replay = Replay(path, packets, settings.scenario)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Reports(config, findings=False), "ixy-reports")
+        if config.pluginmanager.hasplugin("xdist"):
+            config.pluginmanager.register(Together(replay.label), "ixy-xdist")
+    return replay
 
 
 def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
@@ -164,8 +185,8 @@ def _release(config: pytest.Config, owner: Owner, live: Live) -> None:
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     errors = []
     try:
-        if (lab := config.stash.get(LAB, None)) is not None:
-            lab.close()
+        if (origin := config.stash.get(ORIGIN, None)) is not None:
+            origin.close()
     except Exception as error:  # noqa: BLE001 - whatever it is, the machines must go
         errors.append(f"{type(error).__name__}: {error}")
     try:

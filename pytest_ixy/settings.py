@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ _PLACES = {
     "memory": ("qemu", "memory"),
     "offline": ("qemu", "offline"),
 }
+SUBJECTS = ("repo", "replay")
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -44,13 +45,16 @@ class Settings:
 
     Attributes:
         repo, ref: What to test, as the user wrote it; None when not given.
+        replay: A bundle or capture to judge again instead.
         config: The config.toml that was read, if any.
         packets: N, the number of packets that pcap captures.
+        given: Names of the options that somebody gave, on the command line or elsewhere.
         offline: True to cut the machines off the internet.
         openstack: That table of config.toml, kept as it is.
     """
 
     repo: str | None
+    replay: Path | None
     ref: str | None
     config: Path | None
     provider: str
@@ -62,6 +66,7 @@ class Settings:
     qemu: QemuSettings
     timeouts: Timeouts
     openstack: OpenStackTable | None = None
+    given: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -92,16 +97,35 @@ def resolve(
         UsageError: a value or the config.toml is wrong; the text says which and where.
     """
     here = Path.cwd()
+    layers = [
+        dict(_from_command_line(cli, here)),
+        dict(_from_environment(environ, here)),
+        dict(_from_ini(ini, ini_folder or here)),
+    ]
     given: dict[str, _Given] = {}
-    given.update(_from_ini(ini, ini_folder or here))
-    given.update(_from_environment(environ, here))
-    given.update(_from_command_line(cli, here))
+    for layer in layers:
+        given = {**{name: one for name, one in layer.items() if not _excluded(name, layer, given)}, **given}
     by_name = {option.name: option for option in OPTIONS}
     path = _convert(by_name["config"], given["config"]) if "config" in given else None
     file = tomlfile.read(path) if path else tomlfile.TomlFile("", "", {})
     config = file.check(Config)
-    given = {**_from_file(file, path or here), **given}
-    return _settings({name: _value(option, given, here) for name, option in by_name.items()}, config)
+    layer = _from_file(file, path or here)
+    given = {**{name: one for name, one in layer.items() if not _excluded(name, layer, given)}, **given}
+    values = {name: _value(option, given, here) for name, option in by_name.items()}
+    return replace(_settings(values, config), given=frozenset(given))
+
+
+def _excluded(name: str, layer: Mapping[str, _Given], stronger: Mapping[str, _Given]) -> bool:
+    """Whether what is to be judged has been said by someone stronger; UsageError when it is said twice."""
+    if name not in SUBJECTS:
+        return False
+    repo, replay = map(layer.get, SUBJECTS)
+    if repo and replay:
+        raise UsageError(
+            f"{repo.origin} and {replay.origin} exclude each other.",
+            hint="give a repository to test, or a trial to judge again",
+        )
+    return any(subject in stronger for subject in SUBJECTS)
 
 
 def _settings(values: dict[str, Any], config: Config) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from pytest_ixy import options, paths
+from pytest_ixy.bundle import MANIFEST
 from pytest_ixy.errors import UsageError
 from pytest_ixy.settings import Settings, resolve
 
-FLAG = "--ixy-repo"
+FLAGS = ("--ixy-repo", "--ixy-replay")
 
 
 def scenarios_folder() -> Path:
@@ -53,21 +55,24 @@ def prepare(config: pytest.Config, args: list[str]) -> None:
     """Add the scenario's path to `args` when the user gave no path, and guard against the target."""
     _refuse_separate_path(args)
     given = config.known_args_namespace
-    if given.file_or_dir:
-        _find_scenarios(args)
-        given.file_or_dir = [_found(path) for path in given.file_or_dir]
-        return
     settings = settings_of_early(config)
-    _keep_target_out(config, settings)
+    if given.file_or_dir and not settings.replay:
+        _find_scenarios(given, args)
+        return
+    _keep_out(config, _strange_folder(settings), "bundle" if settings.replay else "target")
+    if given.file_or_dir:
+        _find_scenarios(given, args)
+        return
     path = str(scenario_path(settings))
     args.append(path)
     given.file_or_dir = [path]  # else the conftest.py of the working directory is loaded
     given.confcutdir = path  # and those of all folders above, which may be the target's
 
 
-def _find_scenarios(args: list[str]) -> None:
+def _find_scenarios(given: argparse.Namespace, args: list[str]) -> None:
     """Let the ids that reports show, `scenarios/…::test_…`, be given as paths wherever that is."""
     args[:] = [_found(arg) for arg in args]
+    given.file_or_dir = [_found(path) for path in given.file_or_dir]
 
 
 def _found(arg: str) -> str:
@@ -92,24 +97,31 @@ def _refuse_separate_path(args: list[str]) -> None:
     That happens before any plugin is loaded, so all that can be done is to stop.
     """
     for flag, value in pairwise(args):
-        if flag == FLAG and Path(value).expanduser().exists():
+        if flag in FLAGS and Path(value).expanduser().exists():
             raise pytest.UsageError(
-                f"'{FLAG} {value}' lets pytest take its configuration from the folder that is to be tested.\n"
-                f"  what to do: write it as one word: {FLAG}={value}"
+                f"'{flag} {value}' lets pytest take its configuration from the folder that is to be judged.\n"
+                f"  what to do: write it as one word: {flag}={value}"
             )
 
 
-def _keep_target_out(config: pytest.Config, settings: Settings) -> None:
-    """When pytest runs inside of the target, do not let that be rootdir or give configuration."""
-    target = Path(settings.repo or "").expanduser()
-    if not settings.repo or not target.is_dir():
-        return
-    if not _within(config.rootpath, target):
+def _strange_folder(settings: Settings) -> Path | None:
+    """The folder that is judged: the target's, or the bundle's, also for a capture in a bundle."""
+    if settings.replay is None:
+        folder = Path(settings.repo).expanduser() if settings.repo else None
+    else:
+        inside = settings.replay.is_file() and (settings.replay.parent / MANIFEST).exists()
+        folder = settings.replay.parent if inside else settings.replay
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _keep_out(config: pytest.Config, folder: Path | None, name: str) -> None:
+    """When pytest runs inside of what is judged, do not let that be rootdir or give configuration."""
+    if folder is None or not _within(config.rootpath, folder):
         return
     explicit = config.known_args_namespace.inifilename
     if config.inipath and not explicit and config.inicfg:
         raise pytest.UsageError(
-            f"pytest would take its configuration from {config.inipath}, which belongs to the target.\n"
+            f"pytest would take its configuration from {config.inipath}, which belongs to the {name}.\n"
             f"  what to do: run from another folder, or give a configuration of your own with -c FILE"
         )
     neutral = paths.cache_folder() / "rootdir"

@@ -24,10 +24,23 @@ from pytest_ixy.target import Target
 KEY = "ixy"
 
 
-class Controller:
-    """The hooks of pytest-xdist that are called in the process that starts the workers."""
+class Together:
+    """Sends all tests of a target to one worker, so that what they share is made once."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Keep the tests of a target together."""
+        return _ByTarget(config, log, self._label)
+
+
+class Controller(Together):
+    """Hands the lab of the process that starts the workers to them."""
 
     def __init__(self, lab: Lab) -> None:
+        super().__init__(lab.label)
         self._lab = lab
         self._handed: dict[str, Any] | None = None
 
@@ -37,11 +50,6 @@ class Controller:
         if self._handed is None:
             self._handed = hand_over(self._lab)
         node.workerinput[KEY] = self._handed
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Keep the tests of a target together."""
-        return _ByTarget(config, log, self._lab.target.record.label)
 
 
 class _ByTarget(LoadScopeScheduling):  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ EPILOG = """examples:
   pytest-ixy image list              what is kept, and how large it is
   pytest-ixy image remove --old      make room
   pytest-ixy sweep                   remove what killed runs left behind
+  pytest-ixy judge capture.pcap      ask the rules about a capture that is there already
 
 exit status: 0 all is well; 1 something is in the way or could not be done; 2 the command line is wrong
 
@@ -28,23 +30,27 @@ To test a driver:
 """
 
 
-def _parser() -> argparse.ArgumentParser:
-    from pytest_ixy.cli import doctor, image, sweep
+COMMANDS = ("doctor", "image", "sweep", "judge")
+"""Each is a module of this package."""
 
+
+def _parser(first: str) -> argparse.ArgumentParser:
+    """The parser; when the first word is a command, of no other: each imports what it needs."""
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="pytest-ixy", description=DESCRIPTION, epilog=EPILOG, formatter_class=form
     )
     parser.add_argument("--version", action="version", version=f"pytest-ixy {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for command in (doctor, image, sweep):
-        command.add(commands)
+    for name in [first] if first in COMMANDS else COMMANDS:
+        importlib.import_module(f"pytest_ixy.cli.{name}").add(commands)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status; no traceback for what a user can cause."""
-    parser = _parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = _parser(arguments[0] if arguments else "")
     try:
         parsed = parser.parse_args(arguments)
         if parsed.command is None:

@@ -22,8 +22,12 @@ def say(text: str = "", stream: TextIO | None = None) -> None:
 
 def mark(state: State, width: int) -> str:
     """A state as a word of that width, in colour on a terminal."""
-    word = f"{state.value:<{width}}"
-    return f"\x1b[{COLOURS[state]}m{word}\x1b[0m" if _colourful() else word
+    return coloured(f"{state.value:<{width}}", COLOURS[state])
+
+
+def coloured(text: str, colour: str) -> str:
+    """The text in a colour (of SGR, such as `31;1`) on a terminal, else as it is."""
+    return f"\x1b[{colour}m{text}\x1b[0m" if colour and _colourful() else text
 
 
 def _colourful() -> bool:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ixy.report import junit, summary
-from pytest_ixy.report.subjects import Subject, Trial, cause_of, open_trial, why
+from pytest_ixy.report.subjects import Subject, Trial, cause_of, open_trial, opened, why
 from pytest_ixy.report.text import escape, line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pytest_ixy.bundle import Bundle
 
@@ -33,10 +33,12 @@ class Reports:
 
     Args:
         config: pytest's configuration of that process.
+        findings: Whether to leave the findings in the bundles; not in those of others.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, *, findings: bool = True) -> None:
         self.config = config
+        self.findings = findings
         self.subjects: dict[str, Subject] = {}
         self.trials: dict[str, Trial] = {}
         self.notes: list[str] = []
@@ -63,7 +65,7 @@ class Reports:
         if wanted:
             self.trials = {path: open_trial(Path(path)) for path in self._paths()}
         for subject in self.ordered:
-            for path in subject.bundles:
+            for path in subject.bundles if self.findings else ():
                 self._try(FINDINGS, partial(_write_findings, subject, Path(path)))
         self._try("JUnit properties", lambda: junit.add_properties(self.config, self._together()))
         if summary.wanted() and self.subjects:
@@ -128,26 +130,27 @@ class Reports:
             terminalreporter.write_line(f"{line(subject.label)}: {subject.verdict} ({subject.tally})")
             for path in subject.bundles:
                 terminalreporter.write_line(f"  bundle: {line(path, 4000)}")
-                command = _rerun(self.trials.get(path), Path(path))
-                if command:
-                    terminalreporter.write_line(f"  rerun:  {command}")
+                for text in _again(self.trials.get(path), Path(path)):
+                    terminalreporter.write_line(f"  {text}")
         for note in self.notes:
             terminalreporter.write_line(f"note: {line(note, 1000)}")
 
 
-def _rerun(trial: Trial | None, path: Path) -> str:
-    """The command for a trial that was opened already, or is now; empty when it cannot be."""
-    from pytest_ixy.report.command import rerun
+def _again(trial: Trial | None, path: Path) -> Iterator[str]:
+    """The commands for a trial that was opened already, or is now; none when it cannot be."""
+    from pytest_ixy.report.command import replay, rerun
 
     bundle = trial.bundle if trial else _opened(path)
-    return rerun(bundle.manifest) if bundle else ""
+    if bundle is None:
+        return
+    if command := rerun(bundle.manifest):
+        yield f"rerun:  {command}"
+    yield f"replay: {replay(path)}"
 
 
 def _opened(path: Path) -> Bundle | None:
-    from pytest_ixy.bundle import load
-
     try:
-        return load(path)
+        return opened(path)
     except Exception:  # noqa: BLE001 - whatever a damaged folder raises, the path was named
         return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ixy.report import logs, sequence, timeline, topology
-from pytest_ixy.report.command import rerun
+from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.links import link
 from pytest_ixy.report.subjects import why
 from pytest_ixy.report.text import duration, escape, line, number, without_password
@@ -142,12 +142,12 @@ def _facts(manifest: Manifest) -> str:
     target, provider = manifest.target, manifest.provider
     changed = " with changes that are not committed" if target.dirty else ""
     facts = {
-        "commit": f"<code>{escape(target.commit)}</code>{changed}",
+        "commit": target.commit and f"<code>{escape(target.commit)}</code>{changed}",
         "subject": escape(line(target.subject)),
         "source": escape(without_password(target.source)),
         "ref": escape(target.ref or ""),
         "scenario": escape(manifest.scenario),
-        "packets": f"{number(manifest.packets)} asked for",
+        "packets": "" if manifest.packets is None else f"{number(manifest.packets)} asked for",
         "provider": escape(f"{provider.name} {provider.version or ''}".strip()),
         "accelerator": escape(provider.accelerator or "unknown") + _notes(provider.notes),
         "image": escape(provider.image or ""),
@@ -171,11 +171,22 @@ def _took(manifest: Manifest) -> str:
 
 
 def _links(bundle: Bundle, folder: Path) -> str:
-    links = [link(bundle.path, folder, "bundle"), link(bundle.path / "manifest.json", folder, "manifest")]
+    if bundle.alone:
+        links = [link(bundle.path, folder, "capture")]
+    else:
+        links = [link(bundle.path, folder, "bundle"), link(bundle.path / "manifest.json", folder, "manifest")]
     if bundle.capture is not None and bundle.manifest.capture.file:
         links.append(link(bundle.path / bundle.manifest.capture.file, folder, "capture"))
-    command = f'<pre class="command">{escape(rerun(bundle.manifest))}</pre>'
-    return f'<p class="links">{" ".join(links)}</p><p class="again">Run it again:</p>{command}'
+    commands = {
+        "Run it again:": rerun(bundle.manifest),
+        "Judge it again, without a lab:": replay(bundle.path),
+    }
+    again = "".join(
+        f'<p class="again">{words}</p><pre class="command">{escape(command)}</pre>'
+        for words, command in commands.items()
+        if command
+    )
+    return f'<p class="links">{" ".join(links)}</p>{again}'
 
 
 def _sequence(trial: Trial, manifest: Manifest) -> str:
@@ -187,4 +198,4 @@ def _sequence(trial: Trial, manifest: Manifest) -> str:
         return _figure(title, flaw or '<p class="missing">the capture holds no packet of ixy\'s</p>')
     loss, rate = trial.traffic.loss or 0.0, trial.traffic.rate
     words = f"{title}: {loss:.2%} lost" + (f", {number(round(rate))} packets/s" if rate else "")
-    return _figure(words, flaw + sequence.draw(trial.traffic, manifest.packets))
+    return _figure(words, flaw + sequence.draw(trial.traffic, manifest.packets or trial.traffic.packets))

@@ -60,7 +60,8 @@ def properties(subject: Subject, trial: Trial | None) -> Iterator[tuple[str, obj
     yield "scenario", manifest.scenario
     yield "provider", manifest.provider.name
     yield "accelerator", manifest.provider.accelerator or "unknown"
-    yield "packets", manifest.packets
+    if manifest.packets is not None:
+        yield "packets", manifest.packets
     yield from _traffic(trial)
     for phase in manifest.phases:
         yield f"seconds.{line(phase.name, 60)}", f"{phase.seconds:.3f}"

@@ -160,10 +160,8 @@ class Trial:
 
 def open_trial(path: Path) -> Trial:
     """Read a trial's folder; a missing or damaged one is a `Trial` that says so, never an error."""
-    from pytest_ixy.bundle import load
-
     try:
-        bundle = load(path)
+        bundle = opened(path)
     except Exception as error:  # noqa: BLE001 - whatever a damaged folder raises, the report goes on
         return Trial(path, problem=why(error))
     if bundle.capture is None:
@@ -174,6 +172,14 @@ def open_trial(path: Path) -> Trial:
         return Trial(path, bundle, traffic=measure(bundle))
     except Exception as error:  # noqa: BLE001 - likewise for a damaged capture
         return Trial(path, bundle, no_traffic=why(error))
+
+
+def opened(path: Path) -> Bundle:
+    """The bundle at `path`, or the capture when that is all; UsageError when it is neither."""
+    from pytest_ixy.bare import bare
+    from pytest_ixy.bundle import load
+
+    return bare(path) if path.is_file() else load(path)
 
 
 def why(error: Exception) -> str:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ixy.report.command import rerun
+from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.text import duration, markdown, number
 
 if TYPE_CHECKING:
@@ -57,14 +57,21 @@ def _trial(trial: Trial) -> str:
     if trial.bundle is None:
         return f"The bundle cannot be shown: {markdown(trial.problem)}"
     manifest = trial.bundle.manifest
+    if trial.bundle.alone:
+        return f"- a capture alone; {_traffic(trial)}\n- judge it again: {_code(replay(trial.path))}"
     where = f"{manifest.provider.name}, {manifest.provider.accelerator or 'accelerator unknown'}"
     facts = [
         f"commit <code>{markdown(manifest.target.commit)}</code> {markdown(manifest.target.subject, 100)}",
-        f"{markdown(where)}; {number(manifest.packets)} packets asked for; {_traffic(trial)}",
+        f"{markdown(where)}; {number(manifest.packets or 0)} packets asked for; {_traffic(trial)}",
         "phases: " + ", ".join(f"{markdown(p.name, 40)} {duration(p.seconds)}" for p in manifest.phases),
-        f"run it again: <code>{markdown(rerun(manifest), 1000)}</code>",
+        f"run it again: {_code(rerun(manifest))}",
+        f"judge it again, without a lab: {_code(replay(trial.path))}",
     ]
     return "\n".join(f"- {fact}" for fact in facts)
+
+
+def _code(command: str) -> str:
+    return f"<code>{markdown(command, 1000)}</code>"
 
 
 def _traffic(trial: Trial) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ixy.rules.finding import Finding, Rule, failed, passed, skipped
+from pytest_ixy.rules.finding import ALONE, Finding, Rule, failed, passed, skipped
 from pytest_ixy.rules.words import one_line, plain, shortened
 from pytest_ixy.topology import PCAP
 
@@ -23,7 +23,7 @@ def judge_exits(evidence: Evidence) -> Finding:
     roles = evidence.manifest.roles
     never = [node.name for node in evidence.manifest.nodes if node.name not in roles]
     if not roles:
-        return skipped("exits", "no role was started")
+        return skipped("exits", ALONE if evidence.alone else "no role was started")
     bad = [finding for finding in (judge_run(role, run) for role, run in roles.items()) if finding.failed]
     numbers = {"roles": len(roles), "wrong": len(bad) + len(never)}
     if not bad and not never:

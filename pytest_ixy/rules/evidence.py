@@ -47,6 +47,16 @@ class Evidence:
         """What is known about the trial."""
         return self.bundle.manifest
 
+    @property
+    def expected(self) -> int | None:
+        """N, the number of packets asked for; None where a capture alone is judged and nobody said."""
+        return self.manifest.packets
+
+    @property
+    def alone(self) -> bool:
+        """True when there is nothing but a capture: no counters, no roles."""
+        return self.bundle.alone
+
     @cached_property
     def observed(self) -> Observed:
         """What one pass over the capture shows; the pass is made once."""

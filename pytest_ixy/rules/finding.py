@@ -13,6 +13,10 @@ Outcome = Literal["passed", "failed", "reported", "skipped"]
 Number = int | float | str
 
 
+ALONE = "a capture alone does not tell"
+"""The cause of skipping what needs more of a trial than its capture."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What one rule says about one trial.

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from pytest_ixy.rules.evidence import Evidence, Packet
 
 NONE_NUMBERED = "no packet with ixy's structure was captured"
+NO_NUMBER = "no number of packets was given (--packets N; with pytest: --ixy-packets=N)"
 
 
 def judge_count(evidence: Evidence) -> Finding:
     """See `COUNT`."""
     if evidence.unreadable:
         return skipped("count", evidence.unreadable)
-    observed, expected = evidence.observed, evidence.manifest.packets
+    observed, expected = evidence.observed, evidence.expected
+    if expected is None:
+        return skipped("count", NO_NUMBER)
     numbers = {"packets": observed.udp, "expected": expected, "foreign": observed.foreign}
     if observed.udp == expected:
         return passed("count", f"{count(expected, 'packet')} captured, as asked for", numbers)
@@ -33,14 +36,17 @@ def judge_bounds(evidence: Evidence) -> Finding:
     """See `BOUNDS`."""
     if cause := evidence.nothing or _unnumbered(evidence):
         return skipped("sequence-bounds", cause)
-    sequence, expected = evidence.observed.sequence, evidence.manifest.packets
+    sequence, expected = evidence.observed.sequence, evidence.expected
+    found = ""
+    if expected is None:
+        expected, found = evidence.observed.udp, "; N is the number of packets found"
     highest, low, high = int(sequence.max()), expected - 1, 2 * expected
     numbers = {"highest": highest, "lower_bound": low, "upper_bound": high}
     if low <= highest <= high:
-        title = f"the highest sequence number is {highest:,}, within {low:,} to {high:,}"
+        title = f"the highest sequence number is {highest:,}, within {low:,} to {high:,}{found}"
         return passed("sequence-bounds", title, numbers)
     title, lines = _out_of_bounds(evidence, highest, low, high)
-    return failed("sequence-bounds", title, numbers, lines)
+    return failed("sequence-bounds", title + found, numbers, lines)
 
 
 def _out_of_bounds(evidence: Evidence, highest: int, low: int, high: int) -> tuple[str, list[str]]:
@@ -135,7 +141,8 @@ COUNT = Rule(
 BOUNDS = Rule(
     "sequence-bounds",
     "The highest sequence number lies between N - 1 and 2 N: numbers are counted from 0, and at most about "
-    "half of the packets may get lost on the way. Packets without ixy's structure have no number.",
+    "half of the packets may get lost on the way. Where N is not known, it is the number of packets found. "
+    "Packets without ixy's structure have no number.",
     judge_bounds,
 )
 

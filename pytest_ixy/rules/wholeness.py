@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ixy.rules.finding import Finding, Rule, failed, passed, skipped
+from pytest_ixy.rules.finding import ALONE, Finding, Rule, failed, passed, skipped
 from pytest_ixy.rules.words import count, one_line
 from pytest_ixy.topology import PKTGEN
 
@@ -16,7 +16,9 @@ def judge_complete(evidence: Evidence) -> Finding:
     """See `COMPLETE`."""
     observed = evidence.observed
     problems = _problems(evidence)
-    numbers = {"frames": observed.frames, "packets": observed.udp, "expected": evidence.manifest.packets}
+    numbers = {"frames": observed.frames, "packets": observed.udp}
+    if evidence.expected is not None:
+        numbers["expected"] = evidence.expected
     if not problems:
         title = f"the capture is whole: {count(observed.frames, 'frame')} in {observed.seconds:.3f} s"
         return passed("complete", title, numbers)
@@ -45,7 +47,7 @@ def _problems(evidence: Evidence) -> list[str]:
 
 def _timeout(evidence: Evidence) -> str:
     manifest = evidence.manifest
-    had_come = f"{evidence.observed.udp:,} of {count(manifest.packets, 'packet')} had come"
+    had_come = f"{evidence.observed.udp:,} of {count(evidence.expected or 0, 'packet')} had come"
     if PKTGEN not in manifest.roles:
         return f"pcap waited in vain, because pktgen was never started: {had_come}"
     return f"pcap had not ended {manifest.capture.seconds:.1f} s after pktgen's start: {had_come}"
@@ -53,10 +55,11 @@ def _timeout(evidence: Evidence) -> str:
 
 def judge_sent(evidence: Evidence) -> Finding:
     """See `SENT`."""
-    expected = evidence.manifest.packets
-    sent = _sent(evidence)
+    expected, sent = evidence.expected, _sent(evidence)
+    if evidence.alone or expected is None:
+        return skipped("sent", ALONE)
     if sent is None:
-        return _sent_by_capture(evidence)
+        return _sent_by_capture(evidence, expected)
     numbers = {"sent": sent, "expected": expected}
     if sent >= expected:
         title = f"pktgen sent {count(sent, 'frame')} (counted by its network)"
@@ -72,11 +75,11 @@ def _sent(evidence: Evidence) -> int | None:
     return sum(counts) if counts else None
 
 
-def _sent_by_capture(evidence: Evidence) -> Finding:
+def _sent_by_capture(evidence: Evidence, expected: int) -> Finding:
     if evidence.unreadable:
         return skipped("sent", f"no counter of pktgen's network, and {evidence.unreadable}")
     captured = int(evidence.observed.sequence.size)
-    numbers = {"captured": captured, "expected": evidence.manifest.packets}
+    numbers = {"captured": captured, "expected": expected}
     if captured:
         title = f"pktgen sent: {count(captured, 'packet')} of its kind came through (its NIC has no counter)"
         return passed("sent", title, numbers)

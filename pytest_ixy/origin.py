@@ -1,0 +1,84 @@
+"""Where bundles come from: a lab that makes them, or trials that are over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pytest_ixy.bundle import Build, Bundle, TargetRecord
+    from pytest_ixy.providers.base import Testbed
+    from pytest_ixy.spec import Spec
+
+
+class Tested(Protocol):
+    """What is known of a target; NotRecordedError for what is not."""
+
+    @property
+    def record(self) -> TargetRecord:
+        """Name, commit, dirty."""
+        ...
+
+    @property
+    def diff(self) -> str:
+        """How its work tree differed from the commit."""
+        ...
+
+    @property
+    def spec(self) -> Spec:
+        """Its `ixy-ci.toml`."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Its work tree."""
+        ...
+
+
+class Origin(Protocol):
+    """All that pytest's side asks for; `Lab` and `Replay` are the two there are."""
+
+    @property
+    def label(self) -> str:
+        """The target's name in test ids."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where the logs are that `builds` names."""
+        ...
+
+    @property
+    def latest(self) -> Path | None:
+        """The newest bundle, None while there is none."""
+        ...
+
+    @property
+    def target(self) -> Tested:
+        """What is tested."""
+        ...
+
+    @property
+    def testbed(self) -> Testbed:
+        """The machines; NotRecordedError where there are none."""
+        ...
+
+    def prepare(self) -> None:
+        """Make ready what builds and trials need; LabError when that cannot be."""
+        ...
+
+    def builds(self) -> dict[str, Build]:
+        """How the target's build went on each node, by role."""
+        ...
+
+    def bundle(self) -> Bundle:
+        """What one trial left, the same at every call."""
+        ...
+
+    def run_trial(self, packets: int | None = None) -> Bundle:
+        """Run one more trial; NotRecordedError where that is impossible."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything that was opened."""
+        ...

@@ -155,7 +155,8 @@ def _settle(request: pytest.FixtureRequest, finding: Finding, bundle: Bundle) ->
         _fail_if_nothing_is_proven(request, finding, bundle)
         pytest.skip(finding.title)
     if finding.outcome == "failed":
-        pytest.fail(f"{finding.title}\n{finding.message}\nbundle: {bundle.path}", pytrace=False)
+        kind = "capture" if bundle.alone else "bundle"
+        pytest.fail(f"{finding.title}\n{finding.message}\n{kind}: {bundle.path}", pytrace=False)
 
 
 PROOFS = ("complete", "sent")

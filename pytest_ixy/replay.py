@@ -52,7 +52,7 @@ class Replay:
         if packed(path):
             hint = f"unpack it, or run: pytest-ixy judge {path}"
             raise UsageError(f"{path} is compressed, and a replay reads plain captures.", hint=hint)
-        self._bundle = open_any(path, packets)
+        self._bundle = open_any(path.resolve(), packets)
         if not self._bundle.alone:
             _check(self._bundle, scenario)
 

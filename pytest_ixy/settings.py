@@ -119,13 +119,15 @@ def _excluded(name: str, layer: Mapping[str, _Given], stronger: Mapping[str, _Gi
     """Whether what is to be judged has been said by someone stronger; UsageError when it is said twice."""
     if name not in SUBJECTS:
         return False
+    if any(subject in stronger for subject in SUBJECTS):
+        return True
     repo, replay = map(layer.get, SUBJECTS)
     if repo and replay:
         raise UsageError(
             f"{repo.origin} and {replay.origin} exclude each other.",
             hint="give a repository to test, or a trial to judge again",
         )
-    return any(subject in stronger for subject in SUBJECTS)
+    return False
 
 
 def _settings(values: dict[str, Any], config: Config) -> Settings:

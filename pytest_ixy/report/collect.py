@@ -129,7 +129,8 @@ class Reports:
         for subject in self.ordered:
             terminalreporter.write_line(f"{line(subject.label)}: {subject.verdict} ({subject.tally})")
             for path in subject.bundles:
-                terminalreporter.write_line(f"  bundle: {line(path, 4000)}")
+                kind = "capture: " if Path(path).is_file() else "bundle: "
+                terminalreporter.write_line(f"  {kind}{line(path, 4000)}")
                 for text in _again(self.trials.get(path), Path(path)):
                     terminalreporter.write_line(f"  {text}")
         for note in self.notes:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_ixy.report.subjects import Row, Subject, Trial
 
 ROWS = 1000
+OF_A_CAPTURE = ("The links", "The sequence numbers")
+"""Parts that can be made of a capture without the rest of its bundle."""
 VERDICT = {
     "passed": "passed",
     "failed": "failed",
@@ -131,7 +133,7 @@ def _trial(trial: Trial, folder: Path) -> str:
         ("The sequence numbers", lambda: _sequence(trial, manifest)),
         ("The logs", lambda: logs.folded(bundle, folder)),
     )
-    return "".join(part(name, make) for name, make in parts)
+    return "".join(part(name, make) for name, make in parts if not bundle.alone or name in OF_A_CAPTURE)
 
 
 def _figure(title: str, picture: str) -> str:
@@ -142,12 +144,12 @@ def _facts(manifest: Manifest) -> str:
     target, provider = manifest.target, manifest.provider
     changed = " with changes that are not committed" if target.dirty else ""
     facts = {
-        "commit": target.commit and f"<code>{escape(target.commit)}</code>{changed}",
+        "commit": f"<code>{escape(target.commit)}</code>{changed}",
         "subject": escape(line(target.subject)),
         "source": escape(without_password(target.source)),
         "ref": escape(target.ref or ""),
         "scenario": escape(manifest.scenario),
-        "packets": "" if manifest.packets is None else f"{number(manifest.packets)} asked for",
+        "packets": f"{number(manifest.packets or 0)} asked for",
         "provider": escape(f"{provider.name} {provider.version or ''}".strip()),
         "accelerator": escape(provider.accelerator or "unknown") + _notes(provider.notes),
         "image": escape(provider.image or ""),

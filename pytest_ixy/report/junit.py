@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_ixy.bundle import Manifest
     from pytest_ixy.report.subjects import Subject, Trial
 
 
@@ -55,16 +56,20 @@ def properties(subject: Subject, trial: Trial | None) -> Iterator[tuple[str, obj
         yield "problem", trial.problem
         return
     manifest = trial.bundle.manifest
+    if not trial.bundle.alone:
+        yield from _facts(manifest)
+    yield from _traffic(trial)
+    for phase in manifest.phases:
+        yield f"seconds.{line(phase.name, 60)}", f"{phase.seconds:.3f}"
+
+
+def _facts(manifest: Manifest) -> Iterator[tuple[str, object]]:
     yield "commit", manifest.target.commit
     yield "source", without_password(manifest.target.source)
     yield "scenario", manifest.scenario
     yield "provider", manifest.provider.name
     yield "accelerator", manifest.provider.accelerator or "unknown"
-    if manifest.packets is not None:
-        yield "packets", manifest.packets
-    yield from _traffic(trial)
-    for phase in manifest.phases:
-        yield f"seconds.{line(phase.name, 60)}", f"{phase.seconds:.3f}"
+    yield "packets", manifest.packets
 
 
 def _traffic(trial: Trial) -> Iterator[tuple[str, object]]:

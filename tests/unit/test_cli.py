@@ -52,6 +52,7 @@ def test_the_version_is_told():
         (["image", "--help"], "pytest-ixy image remove --old"),
         (["image", "build", "--help"], "--force"),
         (["sweep", "--help"], "--dry-run"),
+        (["judge", "--help"], "pytest-ixy judge --json"),
     ],
 )
 def test_help_teaches_by_example(arguments, example):

@@ -272,3 +272,28 @@ def test_options_are_cheap_to_import():
     code = "import sys, pytest_ixy.options; print({'pydantic', 'numpy', 'tomli'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("cli", "environ", "ini", "winner"),
+    [
+        ({"replay": "b"}, {"IXY_REPO": "o/n"}, {}, "replay"),
+        ({"repo": "o/n"}, {"IXY_REPLAY": "b"}, {}, "repo"),
+        ({}, {"IXY_REPLAY": "b"}, {"repo": "o/n"}, "replay"),
+        ({"repo": "o/n"}, {"IXY_REPO": "x/y", "IXY_REPLAY": "b"}, {"repo": "p/q", "replay": "b"}, "repo"),
+    ],
+)
+def test_of_a_repository_and_a_replay_the_stronger_one_counts(cli, environ, ini, winner):
+    settings = resolve(cli=cli, environ=environ, ini=ini)
+    assert settings.given == {winner}
+    assert {"repo": settings.repo == "o/n", "replay": settings.replay == Path.cwd() / "b"} == {
+        "repo": winner == "repo",
+        "replay": winner == "replay",
+    }
+
+
+@pytest.mark.parametrize("source", ["cli", "ini"])
+def test_a_repository_and_a_replay_at_once_are_refused(source):
+    given = {"cli": {}, "ini": {}, source: {"repo": "o/n", "replay": "b"}}
+    with pytest.raises(UsageError, match="exclude each other"):
+        resolve(environ={}, **given)

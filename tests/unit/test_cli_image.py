@@ -241,7 +241,7 @@ def test_an_interrupted_build_takes_everything_down(blank, tmp_path, number, sta
             _, err = process.communicate(timeout=120)
         finally:
             process.kill()
-    assert process.returncode == status
+    assert process.returncode == status, err
     assert "Traceback" not in err
     assert machines(tmp_path) == []
     assert_nothing_left()

@@ -148,3 +148,42 @@ def test_a_role_that_was_never_started(tmp_path):
 
 def test_no_role_at_all(tmp_path):
     assert ask(tmp_path, "exits", roles={}).outcome == "skipped"
+
+
+def test_crashed_and_never_started_roles_are_counted_together(tmp_path):
+    roles = {"pcap": make_run("pcap"), "fwd": make_run("fwd", exit=Exit(status=139, signal="SIGSEGV"))}
+    finding = ask(tmp_path, "exits", roles=roles)
+    assert finding.numbers == {"roles": 2, "wrong": 2}
+    assert finding.title.endswith("; pktgen was never started")
+
+
+@pytest.mark.parametrize(
+    ("role", "title", "status"),
+    [
+        ("pcap", "pcap ended by itself with status 0", 0),
+        ("fwd", "fwd ended when told to stop (INT)", 130),
+    ],
+)
+def test_how_a_role_ended_is_told(role, title, status):
+    finding = judge_run(role, make_run(role))
+    assert (finding.title, finding.numbers) == (title, {"status": status})
+
+
+def test_an_end_by_signal_without_a_status_is_known():
+    finding = judge_run("fwd", make_run("fwd", exit=Exit(status=None, signal="SIGSEGV")))
+    assert "SIGSEGV" in finding.title
+    assert finding.numbers == {"status": "unknown"}
+
+
+def test_pcap_that_was_stopped_nobody_knows_how():
+    finding = judge_run("pcap", make_run("pcap", ended_itself=False, stopped_by=None))
+    assert finding.title == "pcap did not end by itself and was stopped (how is not known)"
+
+
+@pytest.mark.parametrize("log", ["", "roles/fwd.log"])
+def test_the_last_twenty_lines_and_where_all_of_them_are(log):
+    tail = "".join(f"line {number}\n" for number in range(30))
+    finding = judge_run("fwd", make_run("fwd", exit=Exit(status=1), ended_itself=True, tail=tail, log=log))
+    lines = finding.message.splitlines()
+    assert lines[1:-20] == [*([f"log: {log}"] if log else []), "last lines of its output:"]
+    assert lines[-20:] == [f"  line {number}" for number in range(10, 30)]

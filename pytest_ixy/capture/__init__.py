@@ -1,7 +1,8 @@
 """Captures (pcap and pcapng) as columns, in one pass over a bounded buffer.
 
-`blocks` yields the records of a file in batches of about a mebibyte: where each frame starts in the
-buffer, how long it is and when it was captured. Nobody makes an object per packet, the file is
+`blocks` yields the records of a file in batches of four mebibytes: where each frame starts in the
+buffer, how long it is and when it was captured; and, where that is cheap, the frames side by side
+with the bits that are not the same in all of them. Nobody makes an object per packet, the file is
 never in memory as a whole, and what follows a damaged place is not guessed at.
 """
 
@@ -12,18 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_ixy.capture import pcap, pcapng
-from pytest_ixy.capture.block import MARGIN, Block
+from pytest_ixy.capture.block import MARGIN, Block, Column, Frames
 from pytest_ixy.capture.flaw import CaptureFlaw, Flaw
+from pytest_ixy.capture.rows import Rows
 from pytest_ixy.capture.window import Window
 
-__all__ = ["MARGIN", "Block", "CaptureFlaw", "Flaw", "blocks"]
+__all__ = ["MARGIN", "Block", "CaptureFlaw", "Column", "Flaw", "Frames", "Rows", "blocks"]
 
 
 def blocks(path: Path) -> Iterator[Block]:
     """The records of a capture in file order, batch after batch.
 
-    A block's columns are the caller's to keep; its `data` is overwritten when the next block is
-    asked for.
+    Columns are the caller's to keep; a block makes them when they are asked for, out of a buffer that is
+    overwritten when the next block is asked for. `rows` are views of that buffer.
 
     Raises:
         CaptureFlaw: the file is missing, empty, no capture, cut or damaged. It is raised after

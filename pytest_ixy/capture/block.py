@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pytest_ixy.capture.rows import Rows
 
 Column = NDArray[np.int64]
 
@@ -19,30 +24,28 @@ PATIENCE = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
-    """Consecutive records of a capture; one row of every column is one frame.
+class Frames:
+    """Frames as columns, one row each.
 
     Attributes:
         memory: The buffer; valid until the next block is asked for.
-        first: 1-based number of the first frame.
         start: Offset of each frame's first byte in the buffer. At least `MARGIN` bytes from there
             on can be read; those from `captured` on are not the frame's.
         captured: Bytes of the frame that stand in the buffer.
         original: Bytes that the frame had on the wire.
-        time: Nanoseconds since 1970 (0 where the format has no time).
+        clock: Makes `time`, which hardly anybody asks for.
     """
 
     memory: mmap.mmap
-    first: int
     start: Column
     captured: Column
     original: Column
-    time: Column
+    clock: Callable[[], Column]
 
-    @property
-    def count(self) -> int:
-        """How many frames."""
-        return int(self.start.size)
+    @cached_property
+    def time(self) -> Column:
+        """Nanoseconds since 1970 (0 where the format has no time)."""
+        return self.clock()
 
     def values(self, dtype: str) -> NDArray[Any]:
         """The buffer as values of that type, one beginning at every byte: index it with offsets."""
@@ -52,6 +55,48 @@ class Block:
         """The captured bytes of one frame, copied."""
         start = int(self.start[row])
         return bytes(self.memory[start : start + int(self.captured[row])])
+
+    def take(self, which: Column | NDArray[np.bool_] | slice) -> Frames:
+        """Those frames only."""
+        return Frames(
+            memory=self.memory,
+            start=self.start[which],
+            captured=self.captured[which],
+            original=self.original[which],
+            clock=lambda: self.time[which],
+        )
+
+
+Look = Callable[["Column | slice"], Frames]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Consecutive records of a capture.
+
+    Attributes:
+        first: 1-based number of the first frame.
+        count: How many frames.
+        ends: When the first and the last frame were captured, in ns since 1970.
+        look: Makes the columns of some frames, given their rows (counted from 0) or a slice. Most
+            frames are known to be good by `rows`, and nobody needs their columns.
+        rows: The frames of at least 60 bytes, or most of them, side by side; None when there are few.
+    """
+
+    first: int
+    count: int
+    ends: tuple[int, int]
+    look: Look
+    rows: Rows | None
+
+    @cached_property
+    def frames(self) -> Frames:
+        """The columns of all frames."""
+        return self.look(slice(None))
+
+    def frame(self, row: int) -> bytes:
+        """The captured bytes of one frame, copied."""
+        return self.look(np.array([row])).frame(0)
 
 
 def overlapping(memory: mmap.mmap, dtype: str) -> NDArray[Any]:

@@ -8,8 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from pytest_ixy.capture.block import PATIENCE, Block, Column, Offsets, overlapping, repeats
+from pytest_ixy.capture.block import PATIENCE, Block, Column, Frames, Look, Offsets, overlapping, repeats
 from pytest_ixy.capture.flaw import ETHERNET, LONGEST_FRAME, CaptureFlaw
+from pytest_ixy.capture.rows import Rows
+from pytest_ixy.capture.runs import RECORD, lanes, leap, uniform
 from pytest_ixy.capture.window import Window
 
 Order = Literal["<", ">"]
@@ -22,7 +24,7 @@ FORMATS: dict[bytes, tuple[Order, int]] = {
 }
 """First four bytes -> byte order and nanoseconds per unit of the second half of a time."""
 
-HEADER, RECORD = 24, 16
+HEADER = 24
 
 
 def read(window: Window) -> Iterator[Block]:
@@ -35,56 +37,102 @@ def read(window: Window) -> Iterator[Block]:
     window.position = HEADER
     if link != ETHERNET:
         raise CaptureFlaw.link_type(link, 1, HEADER)
-    frames = 0
-    while True:
-        records = _walk(window, order)
-        if records.size:
-            yield _block(window, records, order, unit, frames + 1)
-        frames += records.size
-        _refuse_impossible(window, order, frames + 1)
-        if not window.refill():
-            break
-    if window.left:
-        raise CaptureFlaw.cut(frames + 1, window.byte, window.left)
+    yield from _Reader(window, order, unit).blocks()
 
 
-def _walk(window: Window, order: Order) -> Column:
-    """Consume whole records up to the end of the window or an impossible one; where each starts."""
-    found, length = Offsets(), struct.Struct(order + "I")
-    data, position, end = window.data[: window.end], window.position, window.end
-    alike, last = 0, -1
-    while position + RECORD <= end:
-        (captured,) = length.unpack_from(window.memory, position + 8)
-        stride = RECORD + captured
-        if captured > LONGEST_FRAME or position + stride > end:
-            break
-        alike, last = alike + 1 if captured == last else 0, captured
-        count = repeats(data, position, stride, slice(8, 12)) if alike >= PATIENCE else 1
-        found.add(position, stride, count)
-        position += stride * count
-    window.position = position
-    return found.array()
+class _Reader:
+    """Keeps what was read so far, and which length most records have."""
 
+    def __init__(self, window: Window, order: Order, unit: int) -> None:
+        self.window, self.order, self.unit = window, order, unit
+        self.frames = 0
+        self.stride = 0
 
-def _refuse_impossible(window: Window, order: Order, frame: int) -> None:
-    if window.left < RECORD:
-        return
-    (captured,) = struct.unpack_from(order + "I", window.memory, window.position + 8)
-    if captured > LONGEST_FRAME:
-        raise CaptureFlaw.corrupt(frame, window.byte, f"it claims to hold {captured:,} bytes")
+    def blocks(self) -> Iterator[Block]:
+        while True:
+            while (stride := self._stride()) and (block := self._block(stride)):
+                yield block
+                self.frames += block.count
+            self._refuse_impossible()
+            if not self.window.refill():
+                break
+        if self.window.left:
+            raise CaptureFlaw.cut(self.frames + 1, self.window.byte, self.window.left)
 
+    def _stride(self) -> int:
+        """Bytes of the next record, 0 when it is not whole or impossible."""
+        captured = self._captured()
+        whole = captured <= min(LONGEST_FRAME, self.window.left - RECORD)
+        return RECORD + captured if whole else 0
 
-def _block(window: Window, records: Column, order: Order, unit: int, first: int) -> Block:
-    words = overlapping(window.memory, order + "u4")
+    def _captured(self) -> int:
+        if self.window.left < RECORD:
+            return LONGEST_FRAME
+        captured: int = struct.unpack_from(self.order + "I", self.window.memory, self.window.position + 8)[0]
+        return captured
 
-    def column(offset: int) -> Column:
-        return words[records + offset].astype(np.int64)
+    def _refuse_impossible(self) -> None:
+        if (captured := self._captured()) > LONGEST_FRAME:
+            why = f"it claims to hold {captured:,} bytes"
+            raise CaptureFlaw.corrupt(self.frames + 1, self.window.byte, why)
 
-    return Block(
-        memory=window.memory,
-        first=first,
-        start=records + RECORD,
-        captured=column(8),
-        original=column(12),
-        time=column(0) * 1_000_000_000 + column(4) * unit,
-    )
+    def _block(self, stride: int) -> Block:
+        """The records that are whole in the window, or the first of them; `stride` is the next one's."""
+        self.stride = self.stride or stride
+        found = uniform(self.window, stride, self.order) or leap(self.window, self.stride, self.order)
+        if found is None:
+            return self._scattered()
+        self.window.position = found.end
+        rows = found.frames
+        return self._made(
+            found.total, found.begin, found.last, lambda which: self._frames(found.at(which)), rows
+        )
+
+    def _made(self, count: int, first: int, last: int, look: Look, rows: Rows | None) -> Block:
+        """A block whose first and last record stand there."""
+        return Block(self.frames + 1, count, (self._time(first), self._time(last)), look, rows)
+
+    def _time(self, record: int) -> int:
+        seconds, rest = struct.unpack_from(self.order + "II", self.window.memory, record)
+        return int(seconds * 1_000_000_000 + rest * self.unit)
+
+    def _scattered(self) -> Block:
+        """The same where hardly any two records in a row have the same length."""
+        found, self.window.position = lanes(self.window, self.order)
+        records = np.concatenate((found, self._walk()))
+        frames = self._frames(records)
+        lengths, counts = np.unique(frames.captured[:: records.size // 256 + 1], return_counts=True)
+        self.stride = RECORD + int(lengths[counts.argmax()])
+        ends = int(records[0]), int(records[-1])
+        return self._made(records.size, *ends, frames.take, Rows.gather(frames))
+
+    def _walk(self) -> Column:
+        """Consume whole records up to the end of the window or an impossible one; where each starts."""
+        window, found, length = self.window, Offsets(), struct.Struct(self.order + "I")
+        data, position, end = window.data[: window.end], window.position, window.end
+        alike, last = 0, -1
+        while position + RECORD <= end:
+            (captured,) = length.unpack_from(window.memory, position + 8)
+            stride = RECORD + captured
+            if captured > LONGEST_FRAME or position + stride > end:
+                break
+            alike, last = alike + 1 if captured == last else 0, captured
+            count = repeats(data, position, stride, slice(8, 12)) if alike >= PATIENCE else 1
+            found.add(position, stride, count)
+            position += stride * count
+        window.position = position
+        return found.array()
+
+    def _frames(self, records: Column) -> Frames:
+        words = overlapping(self.window.memory, self.order + "u4")
+
+        def column(offset: int) -> Column:
+            return words[records + offset].astype(np.int64)
+
+        return Frames(
+            memory=self.window.memory,
+            start=records + RECORD,
+            captured=column(8),
+            original=column(12),
+            clock=lambda: column(0) * 1_000_000_000 + column(4) * self.unit,
+        )

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_ixy.capture.block import PATIENCE, Block, Column, Offsets, overlapping, repeats
+from pytest_ixy.capture.block import PATIENCE, Block, Column, Frames, Offsets, overlapping, repeats
 from pytest_ixy.capture.flaw import ETHERNET, LONGEST_FRAME, CaptureFlaw
 from pytest_ixy.capture.interface import MOST_INTERFACES, Interface, nanoseconds
+from pytest_ixy.capture.rows import Rows
 from pytest_ixy.capture.window import SIZE, Window
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
@@ -148,14 +149,16 @@ class _Reader:
         good[sound] = self._links()[raw.interface[sound]] == ETHERNET
         bad = None if good.all() else int(good.argmin())
         keep = slice(0, bad)
-        block = Block(
+        time = nanoseconds(raw.ticks[keep], raw.interface[keep], self.interfaces)
+        frames = Frames(
             memory=self.window.memory,
-            first=self.frames + 1,
             start=raw.start[keep],
             captured=raw.captured[keep],
             original=raw.original[keep],
-            time=nanoseconds(raw.ticks[keep], raw.interface[keep], self.interfaces),
+            clock=lambda: time,
         )
+        ends = (int(time[0]), int(time[-1])) if time.size else (0, 0)
+        block = Block(self.frames + 1, time.size, ends, frames.take, Rows.gather(frames))
         return block, None if bad is None else self._refuse(raw, sound, bad, int(records[bad]))
 
     def _links(self) -> Column:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import mmap
 import os
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_ixy.capture.block import MARGIN
 
-SIZE = 1 << 20
+SIZE = 1 << 22
 """Bytes held at a time; every record and block that is looked into has to fit."""
 
 
@@ -27,6 +29,11 @@ class Window:
         self.origin = self.position = self.end = 0
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
+
+    @cached_property
+    def side(self) -> NDArray[np.uint8]:
+        """As much room again, for copies; its pages stay, so that a copy costs no page faults."""
+        return np.frombuffer(mmap.mmap(-1, SIZE), dtype=np.uint8)
 
     @property
     def left(self) -> int:

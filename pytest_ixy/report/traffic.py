@@ -87,7 +87,12 @@ class Traffic:
 
 def measure(bundle: Bundle) -> Traffic:
     """Read the bundle's capture; what could not be read is told in `Traffic.flaw`."""
+    import numpy as np
+
     from pytest_ixy.rules import Evidence
 
-    observed = Evidence(bundle).observed
-    return Traffic(observed.sequence, observed.time, str(observed.flaw or ""))
+    evidence = Evidence(bundle)
+    batches = list(evidence.numbered())
+    sequence = [np.empty(0, np.uint32), *(batch.sequence for batch in batches)]
+    time = [np.empty(0), *(batch.seconds for batch in batches)]
+    return Traffic(np.concatenate(sequence), np.concatenate(time), str(evidence.observed.flaw or ""))

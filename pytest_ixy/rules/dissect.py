@@ -1,4 +1,4 @@
-"""Where UDP stands in the frames of a block, as etherparse (ixy-ci's parser) would find it."""
+"""Where UDP stands in frames, as etherparse (ixy-ci's parser) would find it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_ixy.capture import MARGIN, Block
+from pytest_ixy.capture import MARGIN, Frames
 
 Mask = NDArray[np.bool_]
 
@@ -35,7 +35,7 @@ MAGIC = b"ixy"
 
 @dataclass(frozen=True, eq=False)
 class Dissection:
-    """Columns of a block, one row per frame.
+    """Columns, one row per frame.
 
     Attributes:
         udp: Frames that carry a UDP header.
@@ -58,24 +58,24 @@ class Dissection:
     numbered: Mask
 
 
-def dissect(block: Block) -> Dissection:
+def dissect(frames: Frames) -> Dissection:
     """Find UDP behind Ethernet, up to two VLAN tags, and IPv4, or IPv6 with its extension headers."""
-    octets, pairs, start = block.values("u1"), block.values(">u2"), block.start
-    internet = _internet(block)
+    octets, pairs, start = frames.values("u1"), frames.values(">u2"), frames.start
+    internet = _internet(frames)
     at = start + internet.end
-    whole, nonsense = _transport(block, internet)
+    whole, nonsense = _transport(frames, internet)
     udp = (internet.protocol == UDP) & whole & ~nonsense
     right_length = pairs[at + 4] == UDP_LENGTH
     magic = (pairs[at + 8] == int.from_bytes(MAGIC[:2], "big")) & (octets[at + 10] == MAGIC[2])
-    magic &= block.captured >= internet.end + UDP_HEADER + len(MAGIC)
+    magic &= frames.captured >= internet.end + UDP_HEADER + len(MAGIC)
     return Dissection(
         udp=udp,
-        unreadable=nonsense | (~whole & (block.captured >= block.original)),
+        unreadable=nonsense | (~whole & (frames.captured >= frames.original)),
         udp_at=internet.end,
         right_length=right_length,
         magic=magic,
-        sequence=block.values("<u4")[at + SEQUENCE_AT],
-        numbered=udp & right_length & magic & (block.captured >= internet.end + UDP_LENGTH),
+        sequence=frames.values("<u4")[at + SEQUENCE_AT],
+        numbered=udp & right_length & magic & (frames.captured >= internet.end + UDP_LENGTH),
     )
 
 
@@ -93,8 +93,8 @@ class _Internet:
     nonsense: Mask
 
 
-def _internet(block: Block) -> _Internet:
-    octets, pairs, start = block.values("u1"), block.values(">u2"), block.start
+def _internet(frames: Frames) -> _Internet:
+    octets, pairs, start = frames.values("u1"), frames.values(">u2"), frames.start
     network, kind = _network(pairs, start)
     four, six, at = kind == IPV4, kind == IPV6, start + network
     first = octets[at]
@@ -102,7 +102,7 @@ def _internet(block: Block) -> _Internet:
     smallest = network + np.where(four, IPV4_HEADER, size)
     right = (first >> 4 == VERSION_4) & (size >= IPV4_HEADER) & (pairs[at + 2] >= size)
     wrong = np.where(four, ~right, six & (first >> 4 != VERSION_6))
-    there = block.captured >= smallest
+    there = frames.captured >= smallest
     found = _Internet(
         end=network + size,
         protocol=np.where(four, octets[at + 9], np.where(six, octets[at + 6], np.int64(-1))),
@@ -111,18 +111,18 @@ def _internet(block: Block) -> _Internet:
     )
     extended = six & found.whole & ~found.nonsense & np.isin(found.protocol, EXTENSIONS)
     for row in np.flatnonzero(extended).tolist():
-        _extensions(block.frame(row), found, row)
+        _extensions(frames.frame(row), found, row)
     return found
 
 
-def _transport(block: Block, internet: _Internet) -> tuple[Mask, Mask]:
+def _transport(frames: Frames, internet: _Internet) -> tuple[Mask, Mask]:
     """Frames with all their headers, and frames with a header that contradicts itself."""
-    octets, left = block.values("u1"), block.captured - internet.end
+    octets, left = frames.values("u1"), frames.captured - internet.end
     udp, tcp = internet.protocol == UDP, internet.protocol == TCP
     size = np.where(udp, UDP_HEADER, 0)
     short = np.zeros(size.shape, np.bool_)
     if tcp.any():
-        told = (octets[block.start + internet.end + 12] >> 4).astype(np.int64) * 4
+        told = (octets[frames.start + internet.end + 12] >> 4).astype(np.int64) * 4
         size = np.where(tcp, np.maximum(told, TCP_HEADER), size)
         short = tcp & (told < TCP_HEADER)
     nonsense = internet.nonsense | (internet.whole & short & (left >= TCP_HEADER))
@@ -160,4 +160,4 @@ def dissect_one(data: bytes) -> Dissection:
     memory = mmap.mmap(-1, len(data) + MARGIN)
     memory[: len(data)] = data
     zero, size = np.zeros(1, np.int64), np.array([len(data)], np.int64)
-    return dissect(Block(memory, first=1, start=zero, captured=size, original=size, time=zero))
+    return dissect(Frames(memory, start=zero, captured=size, original=size, clock=lambda: zero))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pytest_ixy.bundle import Bundle, Manifest, NodeRecord
+    from pytest_ixy.rules.numbered import Numbered
     from pytest_ixy.rules.observed import Observed
 
 
@@ -29,6 +30,14 @@ class Packet:
     frame: int
     seconds: float
     data: bytes
+
+    @property
+    def sequence(self) -> int | None:
+        """Its sequence number, None when it has none."""
+        from pytest_ixy.rules.dissect import dissect_one
+
+        found = dissect_one(self.data)
+        return int(found.sequence[0]) if found.numbered[0] else None
 
     def shown(self, marked: Collection[int] = ()) -> list[str]:
         """The frame decoded, and its bytes with those of interest marked."""
@@ -95,35 +104,36 @@ class Evidence:
 
     def packets(self, numbers: Iterable[int]) -> tuple[Packet, ...]:
         """Frames by their 1-based numbers, in that order, read in a second pass; few, please."""
+        import numpy as np
+
         from pytest_ixy.capture import CaptureFlaw, blocks
 
         wanted, found, begin = set(numbers := tuple(numbers)), dict[int, Packet](), None
         path = self.bundle.capture
         try:
             for block in blocks(path) if path and wanted else ():
-                begin = int(block.time[0]) if begin is None else begin
+                begin = block.ends[0] if begin is None else begin
                 for number in [one for one in wanted if block.first <= one < block.first + block.count]:
                     row = number - block.first
-                    found[number] = Packet(number, (int(block.time[row]) - begin) / 1e9, block.frame(row))
+                    time = int(block.look(np.array([row])).time[0])
+                    found[number] = Packet(number, (time - begin) / 1e9, block.frame(row))
                 if len(found) == len(wanted):
                     break
         except CaptureFlaw:
             pass  # the first pass has told
         return tuple(found[number] for number in numbers if number in found)
 
-    def sequence_of(self, frame: int) -> int | None:
-        """The sequence number in that frame, None when it has none."""
-        index = int(self.observed.frame.searchsorted(frame))
-        if index < self.observed.frame.size and self.observed.frame[index] == frame:
-            return int(self.observed.sequence[index])
-        return None
+    def numbered(self) -> Iterator[Numbered]:
+        """Sequence number, frame number and time of each numbered packet, in a pass of its own."""
+        from pytest_ixy.rules.numbered import numbered
+
+        return numbered(self.bundle.capture)
 
     def listed(self, packets: Iterable[Packet], total: int) -> list[str]:
         """One line for each of the first offending packets, and how many more there are."""
         lines = []
         for packet in packets:
-            sequence = self.sequence_of(packet.frame)
-            number = "no sequence number" if sequence is None else f"#{sequence:,}"
+            number = "no sequence number" if packet.sequence is None else f"#{packet.sequence:,}"
             lines.append(f"  frame {packet.frame:,}, {packet.seconds:.6f} s, {number}")
         return [*lines, f"  … {total - len(lines):,} more"] if total > len(lines) else lines
 

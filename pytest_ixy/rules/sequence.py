@@ -8,9 +8,6 @@ from pytest_ixy.rules.finding import Finding, Rule, failed, passed, skipped
 from pytest_ixy.rules.words import count, hexdump
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from pytest_ixy.rules.evidence import Evidence, Packet
 
 NONE_NUMBERED = "no packet with ixy's structure was captured"
@@ -34,13 +31,13 @@ def judge_count(evidence: Evidence) -> Finding:
 
 def judge_bounds(evidence: Evidence) -> Finding:
     """See `BOUNDS`."""
-    if cause := evidence.nothing or _unnumbered(evidence):
-        return skipped("sequence-bounds", cause)
-    sequence, expected = evidence.observed.sequence, evidence.expected
+    highest, expected = evidence.observed.highest, evidence.expected
+    if (cause := evidence.nothing) or highest is None:
+        return skipped("sequence-bounds", cause or NONE_NUMBERED)
     found = ""
     if expected is None:
         expected, found = evidence.observed.udp, "; N is the number of packets found"
-    highest, low, high = int(sequence.max()), expected - 1, 2 * expected
+    low, high = expected - 1, 2 * expected
     numbers = {"highest": highest, "lower_bound": low, "upper_bound": high}
     if low <= highest <= high:
         title = f"the highest sequence number is {highest:,}, within {low:,} to {high:,}{found}"
@@ -50,20 +47,27 @@ def judge_bounds(evidence: Evidence) -> Finding:
 
 
 def _out_of_bounds(evidence: Evidence, highest: int, low: int, high: int) -> tuple[str, list[str]]:
-    sequence, frame = evidence.observed.sequence, evidence.observed.frame
     if highest < low:
         title = f"the highest sequence number is {highest:,}, below {low:,} (N - 1)"
         meaning = f"{low + 1:,} different numbers, counted from 0, reach at least {low:,}."
-        beyond, total = frame[sequence == highest][:1], 1
+        beyond, total = _from(evidence, highest)[0][:1], 1
     else:
-        over = sequence > high
-        total = int(over.sum())
+        beyond, total = _from(evidence, high + 1)
         title = f"the highest sequence number is {highest:,}, above {high:,} (2 N)"
         meaning = f"{count(total, 'packet')} above it: over half were lost, or numbers changed on the way."
-        beyond = frame[over][:5]
-    packets = evidence.packets(beyond.tolist())
+    packets = evidence.packets(beyond)
     lines = [meaning, *evidence.listed(packets, total), *evidence.counters, *evidence.caveats]
     return title, [*lines, *(packets[0].shown(_number_bytes(packets[0].data)) if packets else [])]
+
+
+def _from(evidence: Evidence, least: int) -> tuple[list[int], int]:
+    """The first few frames whose sequence number is that or a higher one, and how many there are."""
+    first: list[int] = []
+    total = 0
+    for batch in evidence.numbered():
+        found = batch.frame[batch.sequence >= least]
+        first, total = [*first, *found[: 5 - len(first)].tolist()], total + found.size
+    return first, total
 
 
 def _number_bytes(data: bytes) -> range:
@@ -75,48 +79,52 @@ def _number_bytes(data: bytes) -> range:
 
 def judge_duplicates(evidence: Evidence) -> Finding:
     """See `DUPLICATES`."""
-    if cause := evidence.nothing or _unnumbered(evidence):
+    observed = evidence.observed
+    if cause := evidence.nothing or ("" if observed.numbered else NONE_NUMBERED):
         return skipped("duplicates", cause)
-    total = int(evidence.observed.sequence.size)
-    again, before = repeated(evidence.observed.sequence)
-    numbers = {"duplicates": int(again.size), "packets": total}
-    if not again.size:
-        return passed("duplicates", f"no sequence number twice among {count(total, 'packet')}", numbers)
-    verb = "carries" if again.size == 1 else "carry"
-    title = f"{again.size:,} of {count(total, 'packet')} {verb} a sequence number seen before"
-    lines = [*_pairs(evidence, again[:5], before[:5]), *evidence.caveats]
-    return failed("duplicates", title, numbers, [*lines, *_compared(evidence, again, before)])
+    packets = count(observed.numbered, "packet")
+    numbers = {"duplicates": observed.repeated, "packets": observed.numbered}
+    if not observed.repeated:
+        return passed("duplicates", f"no sequence number twice among {packets}", numbers)
+    verb = "carries" if observed.repeated == 1 else "carry"
+    title = f"{observed.repeated:,} of {packets} {verb} a sequence number seen before"
+    pairs = _pairs(evidence)
+    return failed("duplicates", title, numbers, [*_listed(pairs), *evidence.caveats, *_compared(pairs)])
 
 
-def repeated(sequence: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indexes of the packets whose number was seen before, in capture order, and of its first bearers.
-
-    Sorting, and not a table indexed by number, because a hostile number reaches 2**32.
-    """
-    import numpy as np
-
-    if bool((sequence[1:] > sequence[:-1]).all()):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    order = np.argsort(sequence, kind="stable")
-    ordered = sequence[order]
-    again = np.sort(order[1:][ordered[1:] == ordered[:-1]])
-    return again, order[np.searchsorted(ordered, sequence[again])]
+def _pairs(evidence: Evidence) -> list[tuple[Packet, Packet]]:
+    """The first repeated packets, each behind the first one of its number."""
+    repeats = evidence.observed.repeats
+    bearers = _bearers(evidence, {repeat.number for repeat in repeats})
+    frames = [(bearers[repeat.number], repeat.frame) for repeat in repeats if repeat.number in bearers]
+    found = {packet.frame: packet for packet in evidence.packets({one for pair in frames for one in pair})}
+    return [(found[early], found[late]) for early, late in frames if {early, late} <= found.keys()]
 
 
-def _pairs(evidence: Evidence, again: NDArray[np.int64], before: NDArray[np.int64]) -> list[str]:
-    observed, lines = evidence.observed, []
-    for late, early in zip(again.tolist(), before.tolist(), strict=True):
-        later = observed.time[late] - observed.time[early]
-        frames = f"frame {observed.frame[early]:,} and frame {observed.frame[late]:,}"
-        lines.append(f"#{observed.sequence[late]:,} at {frames} ({later:.6f} s later)")
-    return [f"first: {lines[0]}", *(f"       {line}" for line in lines[1:])]
+def _bearers(evidence: Evidence, numbers: set[int]) -> dict[int, int]:
+    """The first frame that carries each of some sequence numbers."""
+    found: dict[int, int] = {}
+    for batch in evidence.numbered():
+        for number in numbers - found.keys():
+            same = batch.sequence == number
+            if same.any():
+                found[number] = int(batch.frame[same.argmax()])
+        if len(found) == len(numbers):
+            break
+    return found
 
 
-def _compared(evidence: Evidence, again: NDArray[np.int64], before: NDArray[np.int64]) -> list[str]:
+def _listed(pairs: list[tuple[Packet, Packet]]) -> list[str]:
+    lines = []
+    for early, late in pairs:
+        frames = f"frame {early.frame:,} and frame {late.frame:,}"
+        lines.append(f"#{late.sequence:,} at {frames} ({late.seconds - early.seconds:.6f} s later)")
+    return [f"{'' if at else 'first:':<6} {line}" for at, line in enumerate(lines)]
+
+
+def _compared(pairs: list[tuple[Packet, Packet]]) -> list[str]:
     """The first repeated packet with the bytes marked in which it differs from the one before."""
-    frames = evidence.observed.frame
-    packets = evidence.packets([int(frames[before[0]]), int(frames[again[0]])])
-    return _difference(*packets) if len(packets) == 2 else []  # noqa: PLR2004
+    return _difference(*pairs[0]) if pairs else []
 
 
 def _difference(early: Packet, late: Packet) -> list[str]:
@@ -126,10 +134,6 @@ def _difference(early: Packet, late: Packet) -> list[str]:
         return [f"frame {late.frame:,} is the same as frame {early.frame:,}, byte for byte", *late.shown()]
     first = [f"frame {early.frame:,}, which came first:", *(f"  {line}" for line in hexdump(early.data))]
     return [*late.shown(marked), *first]
-
-
-def _unnumbered(evidence: Evidence) -> str:
-    return "" if evidence.observed.sequence.size else NONE_NUMBERED
 
 
 COUNT = Rule(

@@ -78,7 +78,7 @@ def _sent(evidence: Evidence) -> int | None:
 def _sent_by_capture(evidence: Evidence, expected: int) -> Finding:
     if evidence.unreadable:
         return skipped("sent", f"no counter of pktgen's network, and {evidence.unreadable}")
-    captured = int(evidence.observed.sequence.size)
+    captured = evidence.observed.numbered
     numbers = {"captured": captured, "expected": expected}
     if captured:
         title = f"pktgen sent: {count(captured, 'packet')} of its kind came through (its NIC has no counter)"

@@ -8,7 +8,7 @@ from bundles import make_bundle, make_nodes
 from captures import HEAD, Packet, arp_frame, ixy_frame, packets, pcap
 
 from pytest_ixy.rules import Evidence, judge
-from pytest_ixy.rules.sequence import repeated
+from pytest_ixy.rules.seen import Repeat
 
 
 def ask(tmp_path, rule, frames, **overrides):
@@ -26,13 +26,15 @@ def test_observed_columns(tmp_path):
     frames = [arp_frame(), ixy_frame(7), ixy_frame(5, magic=b"abc"), ixy_frame(6), ixy_frame(0xFFFFFFFF)]
     evidence = Evidence(make_bundle(tmp_path, pcap(packets(frames, step=500_000_000))))
     observed = evidence.observed
-    assert observed.sequence.dtype == np.uint32
-    assert observed.sequence.tolist() == [7, 6, 0xFFFFFFFF]
-    assert observed.time.tolist() == [0.5, 1.5, 2.0]
-    assert observed.frame.tolist() == [2, 4, 5]
+    assert (observed.numbered, observed.highest, observed.repeated) == (3, 0xFFFFFFFF, 0)
+    (batch,) = evidence.numbered()
+    assert batch.sequence.dtype == np.uint32
+    assert batch.sequence.tolist() == [7, 6, 0xFFFFFFFF]
+    assert batch.seconds.tolist() == [0.5, 1.5, 2.0]
+    assert batch.frame.tolist() == [2, 4, 5]
     assert (observed.frames, observed.udp, observed.foreign, observed.seconds) == (5, 4, 1, 2.0)
     assert evidence.observed is observed
-    assert [evidence.sequence_of(frame) for frame in (1, 2, 3, 4, 99)] == [None, 7, None, 6, None]
+    assert [packet.sequence for packet in evidence.packets([1, 2, 3, 4, 99])] == [None, 7, None, 6]
 
 
 def test_packets_come_in_the_order_asked_for(tmp_path):
@@ -48,9 +50,11 @@ def test_numbers_are_found_over_block_borders(tmp_path):
     frames = [
         frame for n in expected for frame in ([arp_frame()[:42]] if n % 1000 == 0 else []) + [ixy_frame(n)]
     ]
-    observed = Evidence(make_bundle(tmp_path, frames)).observed
-    assert observed.sequence.tolist() == expected
-    assert (observed.frames, observed.foreign) == (50_050, 50)
+    evidence = Evidence(make_bundle(tmp_path, frames))
+    assert [number for batch in evidence.numbered() for number in batch.sequence.tolist()] == expected
+    observed = evidence.observed
+    assert (observed.frames, observed.foreign, observed.numbered) == (50_050, 50, 50_000)
+    assert (observed.highest, observed.repeated) == (49_999, 0)
 
 
 # count
@@ -143,20 +147,14 @@ def test_a_duplicate_at_once_in_an_ordered_capture(tmp_path):
     assert ask(tmp_path, "duplicates", map(ixy_frame, [0, 1, 1, 2])).numbers["duplicates"] == 1
 
 
-def test_a_number_three_times_is_two_duplicates():
-    again, before = repeated(np.array([5, 9, 5, 1, 0xFFFFFFFF, 5, 1], np.uint32))
-    assert again.tolist() == [2, 5, 6]
-    assert before.tolist() == [0, 0, 3]
-
-
-def test_duplicates_agree_with_an_obvious_search():
-    numbers = np.random.default_rng(1).integers(0, 3000, 5000).astype(np.uint32)
-    seen: dict[int, int] = {}
-    expected = [
-        (at, seen[number]) for at, number in enumerate(numbers.tolist()) if seen.setdefault(number, at) != at
+def test_a_number_three_times_is_two_duplicates(tmp_path):
+    finding = ask(tmp_path, "duplicates", map(ixy_frame, [5, 9, 5, 1, 0xFFFFFFFF, 5, 1]))
+    assert finding.numbers == {"duplicates": 3, "packets": 7}
+    assert finding.message.splitlines()[:3] == [
+        "first: #5 at frame 1 and frame 3 (0.000002 s later)",
+        "       #5 at frame 1 and frame 6 (0.000005 s later)",
+        "       #1 at frame 4 and frame 7 (0.000003 s later)",
     ]
-    again, before = repeated(numbers)
-    assert list(zip(again.tolist(), before.tolist(), strict=True)) == expected
 
 
 def test_packets_in_any_order_are_no_duplicates(tmp_path):
@@ -235,8 +233,10 @@ def test_udp_is_found_behind_tags_and_options_and_ipv6(tmp_path):
         plain[:14] + b"\x47" + plain[15:34] + bytes(8) + plain[34:],
         plain[:12] + b"\x86\xdd" + ipv6 + plain[34:],
     ]
-    observed = Evidence(make_bundle(tmp_path, frames)).observed
-    assert observed.sequence.tolist() == [1, 1, 1, 1]
+    evidence = Evidence(make_bundle(tmp_path, frames))
+    observed = evidence.observed
+    assert [batch.sequence.tolist() for batch in evidence.numbered()] == [[1, 1, 1, 1]]
+    assert (observed.repeated, [repeat.frame for repeat in observed.repeats]) == (3, [2, 3, 4])
     assert observed.size.kinds == {"64 bytes": 1, "68 bytes": 2, "80 bytes": 1}
 
 
@@ -274,7 +274,7 @@ def behind(*extensions: tuple[int, int], protocol: int = 17) -> bytes:
 def test_udp_is_found_behind_an_extension_of_ipv6(tmp_path, kind):
     frames = [behind((kind, 0)), behind((kind, 2)), behind((kind, 2))[:-19], behind((kind, 0))[:61]]
     observed = Evidence(make_bundle(tmp_path, frames)).observed
-    assert observed.sequence.tolist() == [3, 3]
+    assert (observed.numbered, observed.repeated, observed.highest) == (2, 1, 3)
     assert observed.structure.first == (3, 4)
 
 
@@ -283,7 +283,7 @@ def test_udp_is_found_behind_many_extensions_of_ipv6(tmp_path):
     other = [behind((0, 0), protocol=58), behind((51, 0), protocol=59)]
     unreadable = [behind(*[(60, 0)] * 13), behind((43, 0))[:60], behind((43, 255))[:200]]
     observed = Evidence(make_bundle(tmp_path, [*found, *other, *unreadable])).observed
-    assert (observed.sequence.tolist(), observed.frame.tolist()) == ([3, 3], [1, 2])
+    assert (observed.numbered, observed.repeats) == (2, (Repeat(3, 2),))
     assert observed.structure.first == (5, 6, 7)
 
 

@@ -1,0 +1,217 @@
+"""The fast ways through a capture and the general one show the same, whatever the capture holds."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from captures import HEAD, Packet, arp_frame, ixy_frame, packets, pcap, pcapng
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_ixy.capture import CaptureFlaw, blocks, runs, window
+from pytest_ixy.capture import pcap as classic
+from pytest_ixy.rules.observed import observe
+from pytest_ixy.rules.plain import EXPECTED, Plain
+
+WINDOW = 1 << 19
+
+
+@pytest.fixture(autouse=True)
+def small_window(monkeypatch):
+    monkeypatch.setattr(window, "SIZE", WINDOW)
+
+
+def shown(path):
+    fields = dict(vars(observe(path)))
+    return {**fields, "flaw": str(fields["flaw"])}
+
+
+def records(path):
+    """Bytes, length on the wire and time of all records, and the flaw; every claim of `rows` is checked."""
+    found = []
+    try:
+        for block in blocks(path):
+            found += of_block(block)
+            if block.rows:
+                check_rows(block, found[-block.count :])
+    except CaptureFlaw as flaw:
+        return found, str(flaw)
+    return found, ""
+
+
+def of_block(block):
+    frames = block.frames
+    assert block.ends == (frames.time[0], frames.time[-1])
+    lengths = zip(frames.original.tolist(), frames.time.tolist(), strict=True)
+    return [(block.frame(row), *both) for row, both in enumerate(lengths)]
+
+
+def check_rows(block, found):
+    rows = block.rows
+    which = rows.which.tolist()
+    assert sorted([*which, *rows.others.tolist()]) == list(range(block.count))
+    width = rows.data.shape[1]
+    assert [data.tobytes() for data in rows.data] == [found[row][0][:width] for row in which]
+    either, both = np.bitwise_or.reduce(rows.data), np.bitwise_and.reduce(rows.data)
+    assert (rows.varying == either ^ both).all()
+    lengths = {(len(found[row][0]), found[row][1]) for row in which}
+    assert rows.lengths == (lengths.pop() if len(lengths) == 1 else None)
+
+
+def slowly(monkeypatch):
+    """Take every fast way away: follow the records one by one, look at every frame."""
+    monkeypatch.setattr(classic, "uniform", lambda *_: None)
+    monkeypatch.setattr(classic, "leap", lambda *_: None)
+    monkeypatch.setattr(classic, "lanes", lambda window, _: (np.empty(0, np.int64), window.position))
+    monkeypatch.setattr(Plain, "of", classmethod(lambda *_: None))
+
+
+def agree(path):
+    """What is shown, after making sure that the slow way shows the same."""
+    fast, seen = records(path), shown(path)
+    with pytest.MonkeyPatch.context() as patch:
+        slowly(patch)
+        assert records(path) == fast
+        assert shown(path) == seen
+    return seen
+
+
+BAD = [
+    arp_frame(),
+    arp_frame()[:42],
+    ixy_frame(7, size=64),
+    ixy_frame(8, size=59),
+    ixy_frame(9, size=316),  # its length has the low byte of 60
+    ixy_frame(10, magic=b"iyx"),
+    ixy_frame(11, udp_length=27),
+    ixy_frame(12)[:12] + b"\x81\x00\x00\x05" + ixy_frame(12)[12:],
+    ixy_frame(13)[:23] + b"\x06" + ixy_frame(13)[24:],
+    HEAD[:13],
+    ixy_frame(14)[:14] + b"\x65" + ixy_frame(14)[15:],
+    ixy_frame(0xFFFFFFFF),
+    ixy_frame(3, size=1514),
+    b"",
+]
+CUT = Packet(ixy_frame(15)[:50], original=60)
+LONGER = Packet(ixy_frame(16), original=59)
+
+
+def mixture(random, count, share):
+    """Good packets, a share of them replaced by bad ones or with numbers that came before."""
+    made = [ixy_frame(number) for number in range(count)]
+    for place in np.flatnonzero(random.random(count) < share).tolist():
+        choice = int(random.integers(0, len(BAD) + 3))
+        if choice < len(BAD):
+            made[place] = BAD[choice]
+        else:
+            made[place] = made[int(random.integers(0, place + 1))]
+    timed = packets(made)
+    for place in np.flatnonzero(random.random(count) < share / 20).tolist():
+        odd = (CUT, LONGER)[place % 2]
+        timed[place] = dataclasses.replace(odd, time=timed[place].time)
+    return timed
+
+
+@pytest.mark.parametrize("write", [pcap, lambda given: pcap(given, order=">", nano=True), pcapng])
+@pytest.mark.parametrize("share", [0, 0.0001, 0.01, 0.1, 0.9])
+def test_faulty_captures(tmp_path, write, share):
+    data = write(mixture(np.random.default_rng(7), 16_000, share))
+    assert len(data) > 2 * WINDOW
+    path = tmp_path / "c.pcap"
+    path.write_bytes(data)
+    seen = agree(path)
+    if share != 0.0001:  # one or two, of any kind
+        assert bool(seen["repeated"]) == bool(seen["structure"].total) == (share > 0)
+    for end in (len(data) - 1, len(data) - 75, WINDOW + 24, WINDOW + 25):
+        path.write_bytes(data[:end])
+        agree(path)
+
+
+@pytest.mark.parametrize("bad", range(len(BAD)))
+def test_bad_frames_at_the_borders_of_blocks(tmp_path, bad):
+    """A window of this size takes 6,897 packets at most."""
+    frames = [ixy_frame(number) for number in range(16_000)]
+    for place in (0, 6896, 6897, 13_793, 15_999):
+        frames[place] = BAD[bad]
+    path = tmp_path / "c.pcap"
+    path.write_bytes(pcap(packets(frames)))
+    agree(path)
+
+
+@pytest.mark.parametrize("step", [1, 1000, 10**9])
+def test_every_record_of_another_size(tmp_path, step):
+    random = np.random.default_rng(3)
+    sizes = (60 + np.cumsum(random.integers(1, 64, 12_000)) % 64).tolist()
+    frames = packets((ixy_frame(n, size=size) for n, size in enumerate(sizes)), step=step * 1000)
+    path = tmp_path / "c.pcap"
+    path.write_bytes(pcap(frames))
+    seen = agree(path)
+    assert (seen["numbered"], seen["size"].total) == (12_000, sum(size != 60 for size in sizes))
+
+
+def test_lanes_find_all_but_the_last_lane(tmp_path):
+    frames = packets(ixy_frame(n, size=60 + n * 7 % 64) for n in range(8000))
+    path = tmp_path / "c.pcap"
+    path.write_bytes(pcap(frames))
+    with path.open("rb", buffering=0) as file:
+        view = window.Window(file)
+        view.refill()
+        view.position = 24
+        found, end = runs.lanes(view, "<")
+    places = np.cumsum([24, *(16 + len(packet.data) for packet in frames)])
+    assert found.tolist() == places[: found.size].tolist()
+    assert end == places[found.size] > 0.9 * WINDOW
+
+
+def test_records_inside_of_records_deceive_nobody(tmp_path):
+    """Frames full of what looks like records, at the places where lanes and runs would begin."""
+    inner = pcap(packets(ixy_frame(n) for n in range(300)))[24:]
+    random = np.random.default_rng(5)
+    frames = []
+    for n in range(400):
+        frames += [ixy_frame(n), inner[int(random.integers(0, 76)) :][: int(random.integers(1000, 20_000))]]
+    path = tmp_path / "c.pcap"
+    path.write_bytes(pcap(packets(frames)))
+    assert agree(path)["frames"] == 800
+
+
+@pytest.mark.parametrize("place", EXPECTED)
+def test_any_other_value_of_a_byte_that_is_looked_at(tmp_path, place):
+    frames = [bytearray(ixy_frame(n)) for n in range(256 * 3)]
+    for n, frame in enumerate(frames):
+        frame[place] = n % 256 if n < 512 else frame[place]
+    path = tmp_path / "c.pcap"
+    path.write_bytes(pcap(packets(map(bytes, frames))))
+    agree(path)
+    frames = [ixy_frame(n)[:place] + b"\xff" + ixy_frame(n)[place + 1 :] for n in range(200)]
+    path.write_bytes(pcap(packets(frames)))
+    assert agree(path)["numbered"] == (200 if place in LENGTH else 0)
+
+
+LENGTH = (16, 17)
+"""Any total length is as good, but only ixy's own takes the fast way."""
+
+FRAME = st.sampled_from(BAD) | st.builds(ixy_frame, st.integers(0, 50))
+RUN = st.builds(
+    lambda low, count: [ixy_frame(n) for n in range(low, low + count)],
+    st.integers(0, 99),
+    st.integers(1, 300),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    parts=st.lists(RUN | st.lists(FRAME, max_size=80), max_size=8),
+    write=st.sampled_from([pcap, pcapng]),
+    changes=st.lists(st.tuples(st.integers(0, 60_000), st.integers(0, 255)), max_size=4),
+    cut=st.integers(0, 40),
+)
+def test_any_capture_and_any_damage(tmp_path_factory, parts, write, changes, cut):
+    data = bytearray(write(packets(frame for part in parts for frame in part)))
+    for place, value in changes:
+        data[place % len(data)] = value
+    path = tmp_path_factory.getbasetemp() / "c.pcap"
+    path.write_bytes(data[: len(data) - cut])
+    agree(path)

@@ -41,12 +41,13 @@ def read(window: Window) -> Iterator[Block]:
 
 
 class _Reader:
-    """Keeps what was read so far, and which length most records have."""
+    """Keeps what was read so far, which length most records have, and whether all of late had the same."""
 
     def __init__(self, window: Window, order: Order, unit: int) -> None:
         self.window, self.order, self.unit = window, order, unit
         self.frames = 0
         self.stride = 0
+        self.even = False
 
     def blocks(self) -> Iterator[Block]:
         while True:
@@ -54,7 +55,7 @@ class _Reader:
                 yield block
                 self.frames += block.count
             self._refuse_impossible()
-            if not self.window.refill():
+            if not self.window.refill(2 if self.even else 1):
                 break
         if self.window.left:
             raise CaptureFlaw.cut(self.frames + 1, self.window.byte, self.window.left)
@@ -79,7 +80,9 @@ class _Reader:
     def _block(self, stride: int) -> Block:
         """The records that are whole in the window, or the first of them; `stride` is the next one's."""
         self.stride = self.stride or stride
-        found = uniform(self.window, stride, self.order) or leap(self.window, self.stride, self.order)
+        found = uniform(self.window, stride, self.order)
+        self.even = found is not None
+        found = found or leap(self.window, self.stride, self.order)
         if found is None:
             return self._scattered()
         self.window.position = found.end

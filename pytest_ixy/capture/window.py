@@ -24,7 +24,7 @@ class Window:
     """
 
     def __init__(self, file: io.FileIO) -> None:
-        self.memory = mmap.mmap(-1, SIZE + MARGIN)
+        self.memory = _anonymous(SIZE + MARGIN)
         self.data = np.frombuffer(self.memory, dtype=np.uint8)
         self.origin = self.position = self.end = 0
         self._file = file
@@ -33,7 +33,7 @@ class Window:
     @cached_property
     def side(self) -> NDArray[np.uint8]:
         """As much room again, for copies; its pages stay, so that a copy costs no page faults."""
-        return np.frombuffer(mmap.mmap(-1, SIZE), dtype=np.uint8)
+        return np.frombuffer(_anonymous(SIZE), dtype=np.uint8)
 
     @property
     def left(self) -> int:
@@ -45,14 +45,18 @@ class Window:
         """Offset in the file of the first byte that was not yet consumed."""
         return self.origin + self.position
 
-    def refill(self) -> bool:
-        """Keep what is left, read on behind it; False when the file has no more."""
-        left = self.left
+    def refill(self, share: int = 1) -> bool:
+        """Keep what is left, read on behind it; False when the file has no more.
+
+        Only that share of the window is filled, and still more than any record needs: less of it is
+        better for the caches, more of it is better where a batch has a high price.
+        """
+        left, full = self.left, SIZE // share
         self.memory.move(0, self.position, left)
         self.origin += self.position
         self.position, self.end = 0, left
         with memoryview(self.memory) as view:
-            while self.end < SIZE and (got := self._file.readinto(view[self.end : SIZE])):
+            while self.end < full and (got := self._file.readinto(view[self.end : full])):
                 self.end += got
         return self.end > left
 
@@ -67,3 +71,10 @@ class Window:
         self.origin = self._file.seek(target)
         self.position = self.end = 0
         return True
+
+
+def _anonymous(size: int) -> mmap.mmap:
+    """Memory of huge pages, where the kernel has some: it is gone through again and again."""
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory

@@ -51,9 +51,10 @@ def fast(path, data: bytes) -> tuple[list[tuple[bytes, int]], str | None]:
         for batch in blocks(path):
             assert batch.first == len(frames) + 1
             assert batch.count > 0  # so the number of batches has a bound
-            assert batch.time.dtype == batch.original.dtype == "int64"
-            assert batch.time.size == batch.original.size == batch.captured.size == batch.count
-            frames += [(batch.frame(row), int(batch.original[row])) for row in range(batch.count)]
+            columns = batch.frames
+            assert columns.time.dtype == columns.original.dtype == "int64"
+            assert columns.time.size == columns.original.size == columns.captured.size == batch.count
+            frames += [(batch.frame(row), int(columns.original[row])) for row in range(batch.count)]
     except CaptureFlaw as flaw:
         return frames, flaw.kind.value
     return frames, None

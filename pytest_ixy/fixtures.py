@@ -167,15 +167,12 @@ def _fail_if_nothing_is_proven(request: pytest.FixtureRequest, finding: Finding,
     """Fail in place of a proof that fails too, unless that has a test of its own in this session."""
     from pytest_ixy.rules import judge
 
-    asked = {getattr(item, "callspec", None) and item.callspec.params.get("rule") for item in _items(request)}
+    specs = [getattr(item, "callspec", None) for item in request.session.items]
+    asked = {spec.params.get("rule") for spec in specs if spec}
     missing = [name for name in PROOFS if name not in asked and name != finding.rule]
     for proof in judge(bundle, missing):
         if proof.failed:
             pytest.fail(f"{finding.title}: {proof.title}\n{proof.message}", pytrace=False)
-
-
-def _items(request: pytest.FixtureRequest) -> list[Any]:
-    return request.session.items
 
 
 @pytest.fixture

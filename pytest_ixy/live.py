@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import pytest
 
+from pytest_ixy.printable import blanked
 from pytest_ixy.progress import Step
 
 REFRESH = 0.1
@@ -127,5 +128,5 @@ class Live:
 def _words(step: Step) -> str:
     """Such as `capturing, 3 s: 61,440 of 100,000`, the seconds since it began."""
     seconds = f"{step.elapsed:.1f}" if step.over else f"{step.elapsed:.0f}"
-    detail = "".join(letter if letter.isprintable() else " " for letter in step.detail)
-    return f"{TITLES.get(step.phase, step.phase)}, {seconds} s{': ' if detail else ''}{detail}"
+    detail = f": {blanked(step.detail)}" if step.detail else ""
+    return f"{TITLES.get(step.phase, step.phase)}, {seconds} s{detail}"

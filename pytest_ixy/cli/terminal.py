@@ -9,6 +9,7 @@ import time
 from typing import TextIO
 
 from pytest_ixy.check import State
+from pytest_ixy.printable import blanked
 from pytest_ixy.progress import Step
 
 REFRESH, REPEAT = 0.1, 30.0
@@ -64,7 +65,7 @@ class Display:
             self._shown = ("", 0.0)
         elif self._is_due(step.phase):
             self._shown = (step.phase, time.monotonic())
-            self._write(f"{step.phase}: {_printable(step.detail) or '…'} ({step.elapsed:.0f} s)", stays=False)
+            self._write(f"{step.phase}: {blanked(step.detail) or '…'} ({step.elapsed:.0f} s)", stays=False)
 
     def _is_due(self, phase: str) -> bool:
         before, when = self._shown
@@ -76,7 +77,3 @@ class Display:
             text = f"\r\x1b[K{text[:width]}"
         sys.stderr.write(text + ("\n" if stays or not self._lively else ""))
         sys.stderr.flush()
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest_ixy.rules.observed  # noqa: F401
+import pytest_ixy.rules.kernel.observed  # noqa: F401
 from pytest_ixy.bundle import Bundle, CaptureRecord, Manifest, ProviderRecord, TargetRecord
 from pytest_ixy.rules import Evidence, pick
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
 
 MANIFEST = "manifest.json"
@@ -188,7 +189,8 @@ class Manifest(Record):
     """Everything that is known about one trial; see the attributes' own classes.
 
     `roles` and `builds` are keyed by role name. `packets` is N, the number asked for; None where
-    nobody knows, which no bundle on disk may say (see `bare.py`).
+    nobody knows, which no bundle on disk may say (see `bare.py`). `dialect` is None where the target
+    declared none. `rules` are the options of rules that were set for the trial, by rule and name.
     """
 
     format: int = 1
@@ -202,6 +204,8 @@ class Manifest(Record):
     builds: dict[str, Build]
     roles: dict[str, Run]
     capture: CaptureRecord
+    dialect: Dialect | None = None
+    rules: dict[str, dict[str, int | float | str]] = {}
     phases: tuple[Phase, ...] = ()
     versions: dict[str, str] = {}
 

@@ -56,6 +56,8 @@ def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: 
         builds=dict(setup.builds),
         roles=dict(outcome.roles),
         capture=outcome.capture,
+        dialect=setup.target.spec.dialect,
+        rules=setup.target.spec.rules,
         phases=tuple(progress.phases),
         versions=_versions(),
     )

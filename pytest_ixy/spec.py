@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 
 from pytest_ixy import tomlfile
+from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Spec(tomlfile.Table):
         build: Commands that build it, each in a shell of its own.
         pktgen, fwd, pcap: The command line of each role.
         ready: What shows that a role is ready.
+        dialect: `[dialect]`: new. What its packets look like; None for ixy-ci's own.
+        rules: `[rules.NAME]`: new. Severity and options of rules, which whoever judges checks.
     """
 
     build: Annotated[tuple[Command, ...], Field(strict=False)] = ()
@@ -80,6 +83,8 @@ class Spec(tomlfile.Table):
     fwd: Command
     pcap: Command
     ready: Ready = Ready()
+    dialect: Dialect | None = None
+    rules: tomlfile.RuleTables = Field(default_factory=dict)
 
     def command(self, role: str) -> str:
         """The command line of a role; KeyError when it has none."""

@@ -31,6 +31,9 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+RuleTables = dict[str, dict[str, int | float | str]]
+"""`[rules.NAME]`: what a rule's options are set to; the rules themselves know which there are."""
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 

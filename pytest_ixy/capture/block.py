@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Column = NDArray[np.int64]
 
-MARGIN = 512
+MARGIN = 2048
 """Bytes that can be read behind any frame's start, whatever its length: headers need no bounds test."""
 
 PATIENCE = 8

@@ -7,16 +7,17 @@ Names and summaries are cheap to get at: numpy and scapy are imported when a rul
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_ixy.errors import UsageError
 from pytest_ixy.rules.ending import EXITS, judge_run
 from pytest_ixy.rules.evidence import Evidence, Packet
-from pytest_ixy.rules.finding import Finding, Outcome, Rule
+from pytest_ixy.rules.finding import Finding, Outcome
 from pytest_ixy.rules.frame import SIZE, STRUCTURE
+from pytest_ixy.rules.rule import Option, Rule, Severity
 from pytest_ixy.rules.sequence import BOUNDS, COUNT, DUPLICATES
 from pytest_ixy.rules.wholeness import COMPLETE, SENT
 from pytest_ixy.rules.words import nearest
@@ -24,7 +25,20 @@ from pytest_ixy.rules.words import nearest
 if TYPE_CHECKING:
     from pytest_ixy.bundle import Bundle
 
-__all__ = ["Evidence", "Finding", "Outcome", "Packet", "Rule", "judge", "judge_run", "pick", "rules"]
+__all__ = [
+    "Evidence",
+    "Finding",
+    "Option",
+    "Outcome",
+    "Packet",
+    "Rule",
+    "Severity",
+    "check_terms",
+    "judge",
+    "judge_run",
+    "pick",
+    "rules",
+]
 
 GROUP = "pytest_ixy.rules"
 BUILT_IN = (COMPLETE, SENT, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, EXITS)
@@ -59,6 +73,18 @@ def judge(bundle: Bundle, names: Iterable[str] | None = None) -> list[Finding]:
     """Ask the rules (all, unless names are given) about a trial; every one is asked, whatever others say."""
     evidence = Evidence(bundle)
     return [rule.judge(evidence) for rule in pick(names)]
+
+
+def check_terms(tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse options that no rule has; `tables` is keyed by rule and option.
+
+    Raises:
+        UsageError: there is no such rule or option, or it cannot have that value.
+    """
+    for name, terms in tables.items():
+        (rule,) = pick([name])
+        for option, value in terms.items():
+            rule.check(option, value)
 
 
 @cache

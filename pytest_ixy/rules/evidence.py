@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_ixy.rules.words import decoded, hexdump, one_line
+from pytest_ixy.rules.words import count, decoded, hexdump, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pytest_ixy.bundle import Bundle, Manifest, NodeRecord
-    from pytest_ixy.rules.numbered import Numbered
-    from pytest_ixy.rules.observed import Observed
+    from pytest_ixy.dialect import Dialect
+    from pytest_ixy.rules.finding import Number
+    from pytest_ixy.rules.kernel.numbered import Numbered
+    from pytest_ixy.rules.kernel.observed import Observed
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,20 @@ class Packet:
         frame: 1-based number.
         seconds: Time since the first frame.
         data: The captured bytes.
+        dialect: What it should look like.
     """
 
     frame: int
     seconds: float
     data: bytes
+    dialect: Dialect
 
     @property
     def sequence(self) -> int | None:
         """Its sequence number, None when it has none."""
-        from pytest_ixy.rules.dissect import dissect_one
+        from pytest_ixy.rules.kernel.dissect import dissect_one
 
-        found = dissect_one(self.data)
+        found = dissect_one(self.data, self.dialect)
         return int(found.sequence[0]) if found.numbered[0] else None
 
     def shown(self, marked: Collection[int] = ()) -> list[str]:
@@ -66,12 +70,33 @@ class Evidence:
         """True when there is nothing but a capture: no counters, no roles."""
         return self.bundle.alone
 
+    @property
+    def provider(self) -> str:
+        """Name of the provider; empty where a capture alone is judged."""
+        return self.manifest.provider.name
+
+    @property
+    def declared(self) -> bool:
+        """True when the target, or whoever judges, has said which dialect it is."""
+        return self.manifest.dialect is not None
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        """What packets should look like: the declared dialect, or ixy-ci's."""
+        from pytest_ixy.dialect import shipped
+
+        return self.manifest.dialect or shipped()
+
+    def terms(self, rule: str) -> Mapping[str, Number]:
+        """What was set for that rule, by option; `Option.of` knows the defaults."""
+        return self.manifest.rules.get(rule, {})
+
     @cached_property
     def observed(self) -> Observed:
         """What one pass over the capture shows; the pass is made once."""
-        from pytest_ixy.rules.observed import observe
+        from pytest_ixy.rules.kernel.observed import observe
 
-        return observe(self.bundle.capture)
+        return observe(self.bundle.capture, self.dialect)
 
     @property
     def unreadable(self) -> str:
@@ -87,6 +112,18 @@ class Evidence:
     def nothing(self) -> str:
         """Why there is no frame to judge; empty when there is one."""
         return self.unreadable or ("" if self.observed.frames else "nothing was captured")
+
+    @property
+    def unnumbered(self) -> str:
+        """Why nothing can be said of sequence numbers; empty when something can."""
+        number, expected = self.dialect.number, self.expected or self.observed.udp
+        if cause := self.nothing:
+            return cause
+        if number is None:
+            return f"packets of the dialect {self.dialect.name} have no sequence number"
+        if number.first + expected > 256**number.width:
+            return f"numbers of {number.width * 8} bits are not enough for {count(expected, 'packet')}"
+        return "" if self.observed.numbered else "no packet with a sequence number was captured"
 
     @property
     def caveats(self) -> list[str]:
@@ -116,7 +153,7 @@ class Evidence:
                 for number in [one for one in wanted if block.first <= one < block.first + block.count]:
                     row = number - block.first
                     time = int(block.look(np.array([row])).time[0])
-                    found[number] = Packet(number, (time - begin) / 1e9, block.frame(row))
+                    found[number] = Packet(number, (time - begin) / 1e9, block.frame(row), self.dialect)
                 if len(found) == len(wanted):
                     break
         except CaptureFlaw:
@@ -125,9 +162,9 @@ class Evidence:
 
     def numbered(self) -> Iterator[Numbered]:
         """Sequence number, frame number and time of each numbered packet, in a pass of its own."""
-        from pytest_ixy.rules.numbered import numbered
+        from pytest_ixy.rules.kernel.numbered import numbered
 
-        return numbered(self.bundle.capture)
+        return numbered(self.bundle.capture, self.dialect)
 
     def listed(self, packets: Iterable[Packet], total: int) -> list[str]:
         """One line for each of the first offending packets, and how many more there are."""

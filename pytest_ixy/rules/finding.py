@@ -1,13 +1,10 @@
-"""What a rule is and what it says."""
+"""What a rule says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from pytest_ixy.rules.evidence import Evidence
+from typing import Any, Literal
 
 Outcome = Literal["passed", "failed", "reported", "skipped"]
 Number = int | float | str
@@ -23,7 +20,7 @@ class Finding:
 
     Attributes:
         rule: Name of the rule.
-        outcome: `reported` is a finding that fails nothing; `skipped` one that could not be made,
+        outcome: `reported` is a broken rule that fails nothing; `skipped` one that could not be made,
             with the cause in the title.
         title: One line with the numbers that matter.
         numbers: The same as data, builtin types only.
@@ -52,24 +49,9 @@ class Finding:
         }
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A question about a trial.
-
-    Attributes:
-        name: Lower case, digits and hyphens: it stands in test ids.
-        summary: One paragraph that defines what passes.
-        judge: A pure function from the evidence to the finding.
-    """
-
-    name: str
-    summary: str
-    judge: Callable[[Evidence], Finding]
-
-
-def passed(rule: str, title: str, numbers: Mapping[str, Number]) -> Finding:
-    """The rule holds."""
-    return Finding(rule, "passed", title, numbers)
+def passed(rule: str, title: str, numbers: Mapping[str, Number], lines: Iterable[str] = ()) -> Finding:
+    """The rule holds; the lines are for whoever wants to know more."""
+    return Finding(rule, "passed", title, numbers, "\n".join(lines).rstrip())
 
 
 def failed(rule: str, title: str, numbers: Mapping[str, Number], lines: Iterable[str] = ()) -> Finding:

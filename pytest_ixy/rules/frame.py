@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ixy.rules.finding import Finding, Rule, failed, passed, skipped
+from pytest_ixy.rules.finding import Finding, failed, passed, skipped
+from pytest_ixy.rules.rule import Rule
 from pytest_ixy.rules.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from pytest_ixy.rules.evidence import Evidence
-    from pytest_ixy.rules.observed import Offenders
+    from pytest_ixy.rules.evidence import Evidence, Packet
+    from pytest_ixy.rules.kernel.offenders import Offenders
 
 
 def judge_size(evidence: Evidence) -> Finding:
     """See `SIZE`."""
     if cause := evidence.nothing or _no_udp(evidence):
         return skipped("size", cause)
-    observed = evidence.observed
+    observed, size = evidence.observed, evidence.dialect.size
     numbers = {"wrong": observed.size.total, "packets": observed.udp}
     if not observed.size.total:
-        return passed("size", f"all {count(observed.udp, 'packet')} have 60 bytes", numbers)
+        return passed("size", f"all {count(observed.udp, 'packet')} have {size} bytes", numbers)
     verb = "is" if observed.size.total == 1 else "are"
-    title = f"{observed.size.total:,} of {count(observed.udp, 'packet')} {verb} not 60 bytes long"
+    title = f"{observed.size.total:,} of {count(observed.udp, 'packet')} {verb} not {size} bytes long"
     lines = [f"{kind}: {count(number, 'packet')}" for kind, number in observed.size.kinds.items()]
     return failed("size", title, numbers, [*lines, *_offending(evidence, observed.size, _beyond)])
 
@@ -33,10 +34,11 @@ def judge_structure(evidence: Evidence) -> Finding:
     wrong, udp = evidence.observed.structure, evidence.observed.udp
     if cause := evidence.nothing or ("" if wrong.total else _no_udp(evidence)):
         return skipped("structure", cause)
+    maker = f"{evidence.dialect.name}'s" if evidence.declared else "ixy's"
     numbers = {"wrong": wrong.total, "packets": udp}
     if not wrong.total:
-        return passed("structure", f"all {count(udp, 'packet')} have ixy's structure", numbers)
-    title = f"{count(wrong.total, 'packet')} without ixy's structure among {count(udp, 'UDP packet')}"
+        return passed("structure", f"all {count(udp, 'packet')} have {maker} structure", numbers)
+    title = f"{count(wrong.total, 'packet')} without {maker} structure among {count(udp, 'UDP packet')}"
     lines = [f"{count(number, 'packet')} {kind}" for kind, number in wrong.kinds.items()]
     return failed("structure", title, numbers, [*lines, *_offending(evidence, wrong, _misfits)])
 
@@ -48,30 +50,29 @@ def _no_udp(evidence: Evidence) -> str:
 
 
 def _offending(
-    evidence: Evidence, offenders: Offenders, mark: Callable[[bytes], Collection[int]]
+    evidence: Evidence, offenders: Offenders, mark: Callable[[Packet], Collection[int]]
 ) -> list[str]:
     packets = evidence.packets(offenders.first)
-    first = packets[0].shown(mark(packets[0].data)) if packets else []
+    first = packets[0].shown(mark(packets[0])) if packets else []
     return ["first:", *evidence.listed(packets, offenders.total), *evidence.caveats, *first]
 
 
-def _beyond(data: bytes) -> range:
-    """The bytes behind the 60th."""
-    from pytest_ixy.rules.observed import FRAME_SIZE
-
-    return range(FRAME_SIZE, len(data))
+def _beyond(packet: Packet) -> range:
+    """The bytes behind the last one that the frame should have."""
+    return range(packet.dialect.size, len(packet.data))
 
 
-def _misfits(data: bytes) -> set[int]:
-    """The bytes of UDP length and payload that are not as ixy's; none where no UDP header is."""
-    from pytest_ixy.rules.dissect import MAGIC, UDP_LENGTH, dissect_one
+def _misfits(packet: Packet) -> set[int]:
+    """The bytes of UDP length and payload that are not as the dialect's; none where no UDP header is."""
+    from pytest_ixy.rules.kernel.dissect import dissect_one
 
-    found = dissect_one(data)
+    data, dialect = packet.data, packet.dialect
+    found = dissect_one(data, dialect)
     if not found.udp[0]:
         return set()
     at = int(found.udp_at[0])
-    expected = {at + 4 + index: byte for index, byte in enumerate(UDP_LENGTH.to_bytes(2, "big"))}
-    expected |= {at + 8 + index: byte for index, byte in enumerate(MAGIC)}
+    expected = dict(enumerate(dialect.udp_length.to_bytes(2, "big"), at + 4))
+    expected |= dict(enumerate(dialect.magic.encode(), at + 8))
     return {place for place, byte in expected.items() if data[place : place + 1] != bytes([byte])}
 
 

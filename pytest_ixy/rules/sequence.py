@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ixy.rules.finding import Finding, Rule, failed, passed, skipped
+from pytest_ixy.rules.finding import Finding, failed, passed, skipped
+from pytest_ixy.rules.rule import Rule
 from pytest_ixy.rules.words import count, hexdump
 
 if TYPE_CHECKING:
     from pytest_ixy.rules.evidence import Evidence, Packet
 
-NONE_NUMBERED = "no packet with ixy's structure was captured"
 NO_NUMBER = "no number of packets was given (--packets N; with pytest: --ixy-packets=N)"
 
 
@@ -32,12 +32,13 @@ def judge_count(evidence: Evidence) -> Finding:
 def judge_bounds(evidence: Evidence) -> Finding:
     """See `BOUNDS`."""
     highest, expected = evidence.observed.highest, evidence.expected
-    if (cause := evidence.nothing) or highest is None:
-        return skipped("sequence-bounds", cause or NONE_NUMBERED)
+    if (cause := evidence.unnumbered) or highest is None:
+        return skipped("sequence-bounds", cause)
     found = ""
     if expected is None:
         expected, found = evidence.observed.udp, "; N is the number of packets found"
-    low, high = expected - 1, 2 * expected
+    first = evidence.dialect.first
+    low, high = first + expected - 1, first + 2 * expected
     numbers = {"highest": highest, "lower_bound": low, "upper_bound": high}
     if low <= highest <= high:
         title = f"the highest sequence number is {highest:,}, within {low:,} to {high:,}{found}"
@@ -49,7 +50,8 @@ def judge_bounds(evidence: Evidence) -> Finding:
 def _out_of_bounds(evidence: Evidence, highest: int, low: int, high: int) -> tuple[str, list[str]]:
     if highest < low:
         title = f"the highest sequence number is {highest:,}, below {low:,} (N - 1)"
-        meaning = f"{low + 1:,} different numbers, counted from 0, reach at least {low:,}."
+        first = evidence.dialect.first
+        meaning = f"{low + 1 - first:,} different numbers, counted from {first}, reach at least {low:,}."
         beyond, total = _from(evidence, highest)[0][:1], 1
     else:
         beyond, total = _from(evidence, high + 1)
@@ -57,7 +59,7 @@ def _out_of_bounds(evidence: Evidence, highest: int, low: int, high: int) -> tup
         meaning = f"{count(total, 'packet')} above it: over half were lost, or numbers changed on the way."
     packets = evidence.packets(beyond)
     lines = [meaning, *evidence.listed(packets, total), *evidence.counters, *evidence.caveats]
-    return title, [*lines, *(packets[0].shown(_number_bytes(packets[0].data)) if packets else [])]
+    return title, [*lines, *(packets[0].shown(_number_bytes(packets[0])) if packets else [])]
 
 
 def _from(evidence: Evidence, least: int) -> tuple[list[int], int]:
@@ -70,17 +72,19 @@ def _from(evidence: Evidence, least: int) -> tuple[list[int], int]:
     return first, total
 
 
-def _number_bytes(data: bytes) -> range:
-    from pytest_ixy.rules.dissect import SEQUENCE_AT, dissect_one
+def _number_bytes(packet: Packet) -> range:
+    from pytest_ixy.dialect import UDP_AT
+    from pytest_ixy.rules.kernel.dissect import dissect_one
 
-    start = int(dissect_one(data).udp_at[0]) + SEQUENCE_AT
-    return range(start, start + 4)
+    number = packet.dialect.number
+    moved = int(dissect_one(packet.data, packet.dialect).udp_at[0]) - UDP_AT
+    return range(number.at + moved, number.at + moved + number.width) if number else range(0)
 
 
 def judge_duplicates(evidence: Evidence) -> Finding:
     """See `DUPLICATES`."""
     observed = evidence.observed
-    if cause := evidence.nothing or ("" if observed.numbered else NONE_NUMBERED):
+    if cause := evidence.unnumbered:
         return skipped("duplicates", cause)
     packets = count(observed.numbered, "packet")
     numbers = {"duplicates": observed.repeated, "packets": observed.numbered}
@@ -144,14 +148,16 @@ COUNT = Rule(
 
 BOUNDS = Rule(
     "sequence-bounds",
-    "The highest sequence number lies between N - 1 and 2 N: numbers are counted from 0, and at most about "
-    "half of the packets may get lost on the way. Where N is not known, it is the number of packets found. "
-    "Packets without ixy's structure have no number.",
+    "The highest sequence number lies between N - 1 and 2 N: numbers are counted from 0 (in some dialects "
+    "from 1, which moves both bounds), and at most about half of the packets may get lost on the way. Where N is not "
+    "known, it is the number of packets found. "
+    "Packets without the dialect's structure have no number.",
     judge_bounds,
 )
 
 DUPLICATES = Rule(
     "duplicates",
-    "No sequence number comes twice, however far apart. Packets without ixy's structure have no number.",
+    "No sequence number comes twice, however far apart. Packets without the dialect's structure have "
+    "no number.",
     judge_duplicates,
 )

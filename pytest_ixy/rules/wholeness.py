@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ixy.rules.finding import ALONE, Finding, Rule, failed, passed, skipped
+from pytest_ixy.rules.finding import ALONE, Finding, failed, passed, skipped
+from pytest_ixy.rules.rule import Rule
 from pytest_ixy.rules.words import count, one_line
 from pytest_ixy.topology import PKTGEN
 

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
     "words": "errors printable topology options paths parallel tomlkeys",
-    "files": "bundle capture source programs ledger tomlfile",
+    "files": "tomlfile dialect bundle capture source programs ledger",
     "tools": "check git remote config spec progress bare unpack",
     "parts": "settings refs repository roles live rules verdict",
     "target and providers": "worktree pack target startup providers sweep origin replay",
@@ -32,7 +32,7 @@ LAYERS = {
 Inside of a layer the order of the words counts: each may import from those to the left of it.
 """
 
-JUDGEMENT = {"bundle", "bare", "capture", "unpack", "rules", "verdict", "report", "replay"}
+JUDGEMENT = {"dialect", "bundle", "bare", "capture", "unpack", "rules", "verdict", "report", "replay"}
 LAB = {
     "remote",
     "providers",

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from pytest_ixy.capture import CaptureFlaw, blocks, runs, window
 from pytest_ixy.capture import pcap as classic
-from pytest_ixy.rules.observed import observe
-from pytest_ixy.rules.plain import EXPECTED, Plain
+from pytest_ixy.dialect import shipped
+from pytest_ixy.rules.kernel.layout import Layout
+from pytest_ixy.rules.kernel.observed import observe
+from pytest_ixy.rules.kernel.plain import Plain
 
 WINDOW = 1 << 19
 
@@ -24,7 +26,7 @@ def small_window(monkeypatch):
 
 
 def shown(path):
-    fields = dict(vars(observe(path)))
+    fields = dict(vars(observe(path, shipped())))
     return {**fields, "flaw": str(fields["flaw"])}
 
 
@@ -179,7 +181,7 @@ def test_records_inside_of_records_deceive_nobody(tmp_path):
     assert agree(path)["frames"] == 800
 
 
-@pytest.mark.parametrize("place", EXPECTED)
+@pytest.mark.parametrize("place", Layout(shipped()).expected)
 def test_any_other_value_of_a_byte_that_is_looked_at(tmp_path, place):
     frames = [bytearray(ixy_frame(n)) for n in range(256 * 3)]
     for n, frame in enumerate(frames):

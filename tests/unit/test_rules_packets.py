@@ -8,7 +8,7 @@ from bundles import make_bundle, make_nodes
 from captures import HEAD, Packet, arp_frame, ixy_frame, packets, pcap
 
 from pytest_ixy.rules import Evidence, judge
-from pytest_ixy.rules.seen import Repeat
+from pytest_ixy.rules.kernel.seen import Repeat
 
 
 def ask(tmp_path, rule, frames, **overrides):

@@ -8,9 +8,10 @@ from captures import ixy_frame, packets, pcap
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_ixy.rules import seen
-from pytest_ixy.rules.observed import observe
-from pytest_ixy.rules.seen import Repeat, Seen
+from pytest_ixy.dialect import shipped
+from pytest_ixy.rules.kernel import seen
+from pytest_ixy.rules.kernel.observed import observe
+from pytest_ixy.rules.kernel.seen import Repeat, Seen
 
 
 def obvious(numbers):
@@ -65,6 +66,6 @@ def test_a_capture_whose_numbers_need_turns(tmp_path, monkeypatch):
     monkeypatch.setattr(seen, "MOST", 2)
     numbers = [1, 1 << 20, 1 << 25, 1, 1 << 30, 1 << 25, 1 << 20]
     (tmp_path / "c.pcap").write_bytes(pcap(packets(map(ixy_frame, numbers))))
-    found = observe(tmp_path / "c.pcap")
+    found = observe(tmp_path / "c.pcap", shipped())
     assert found.repeated == 3
     assert found.repeats == (Repeat(1, 4), Repeat(1 << 25, 6), Repeat(1 << 20, 7))

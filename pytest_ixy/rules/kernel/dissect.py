@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ixy.capture import MARGIN, Frames
+from pytest_ixy.dialect import UDP_AT, Dialect, Number
+from pytest_ixy.rules.kernel.layout import BEYOND
 
 Mask = NDArray[np.bool_]
 
@@ -23,14 +25,9 @@ EXTENSIONS = (0, 43, 44, 50, 51, 60, 135, 139, 140, 253, 254)
 FRAGMENT = 44
 MOST_EXTENSIONS = 12
 
-UDP_HEADER, UDP_LENGTH = 8, 26
+UDP_HEADER = 8
 IPV4_HEADER, IPV6_HEADER, TCP_HEADER = 20, 40, 20
 """Bytes; without options and extensions."""
-
-SEQUENCE_AT = 22
-"""Offset of the sequence number from the start of the UDP header: the last 4 bytes of UDP length 26."""
-
-MAGIC = b"ixy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +40,12 @@ class Dissection:
             contradicts itself. Frames that the snap length cut inside a header are not counted: nobody
             can tell.
         udp_at: Offset of the UDP header from the frame's start, where `udp`.
-        right_length: UDP length 26, where `udp`.
-        magic: Payload that starts with `ixy`, where `udp`.
-        sequence: The number in the last 4 bytes of UDP length 26, little-endian.
-        numbered: Rows whose `sequence` means something: right length, magic, and all bytes there.
+        right_length: The dialect's UDP length, where `udp`.
+        magic: Payload that starts as the dialect's does, where `udp`.
+        shaped: Packets of the dialect: right length, magic, and all bytes of the UDP packet there.
+        sequence: The sequence number of those that are `numbered`.
+        numbered: Packets of the dialect that have a number of at most 32 bits.
+        beyond: Packets of the dialect that have a larger number.
     """
 
     udp: Mask
@@ -54,29 +53,49 @@ class Dissection:
     udp_at: NDArray[np.int64]
     right_length: Mask
     magic: Mask
+    shaped: Mask
     sequence: NDArray[np.uint32]
     numbered: Mask
+    beyond: Mask
 
 
-def dissect(frames: Frames) -> Dissection:
+def dissect(frames: Frames, dialect: Dialect) -> Dissection:
     """Find UDP behind Ethernet, up to two VLAN tags, and IPv4, or IPv6 with its extension headers."""
-    octets, pairs, start = frames.values("u1"), frames.values(">u2"), frames.start
     internet = _internet(frames)
-    at = start + internet.end
     whole, nonsense = _transport(frames, internet)
     udp = (internet.protocol == UDP) & whole & ~nonsense
-    right_length = pairs[at + 4] == UDP_LENGTH
-    magic = (pairs[at + 8] == int.from_bytes(MAGIC[:2], "big")) & (octets[at + 10] == MAGIC[2])
-    magic &= frames.captured >= internet.end + UDP_HEADER + len(MAGIC)
+    right_length = frames.values(">u2")[frames.start + internet.end + 4] == dialect.udp_length
+    magic = _starts(frames, internet.end + UDP_HEADER, dialect.magic.encode())
+    shaped = udp & right_length & magic & (frames.captured >= internet.end + dialect.udp_length)
+    numbers, there = _numbers(frames, internet.end, dialect.number)
     return Dissection(
         udp=udp,
         unreadable=nonsense | (~whole & (frames.captured >= frames.original)),
         udp_at=internet.end,
         right_length=right_length,
         magic=magic,
-        sequence=frames.values("<u4")[at + SEQUENCE_AT],
-        numbered=udp & right_length & magic & (frames.captured >= internet.end + UDP_LENGTH),
+        shaped=shaped,
+        sequence=numbers.astype(np.uint32),
+        numbered=shaped & there & (numbers < BEYOND),
+        beyond=shaped & there & (numbers >= BEYOND),
     )
+
+
+def _starts(frames: Frames, at: NDArray[np.int64], text: bytes) -> Mask:
+    """Frames that hold that text there."""
+    octets, found = frames.values("u1"), frames.captured >= at + len(text)
+    for index, byte in enumerate(text):
+        found &= octets[frames.start + at + index] == byte
+    return found
+
+
+def _numbers(frames: Frames, udp_at: NDArray[np.int64], number: Number | None) -> tuple[NDArray[Any], Mask]:
+    """What stands where the number is, and in which frames that was captured."""
+    if number is None:
+        nothing = np.zeros(udp_at.size, dtype=np.uint32)
+        return nothing, nothing != 0
+    at = udp_at + (number.at - UDP_AT)
+    return frames.values(number.dtype)[frames.start + at], frames.captured >= at + number.width
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,9 +174,9 @@ def _network(pairs: NDArray[Any], start: NDArray[np.int64]) -> tuple[NDArray[np.
     return network, kind
 
 
-def dissect_one(data: bytes) -> Dissection:
+def dissect_one(data: bytes, dialect: Dialect) -> Dissection:
     """The same for a single frame, captured whole."""
     memory = mmap.mmap(-1, len(data) + MARGIN)
     memory[: len(data)] = data
     zero, size = np.zeros(1, np.int64), np.array([len(data)], np.int64)
-    return dissect(Frames(memory, start=zero, captured=size, original=size, clock=lambda: zero))
+    return dissect(Frames(memory, start=zero, captured=size, original=size, clock=lambda: zero), dialect)

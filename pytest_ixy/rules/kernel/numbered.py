@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ixy.capture import CaptureFlaw, blocks
-from pytest_ixy.rules.dissect import dissect
+from pytest_ixy.dialect import Dialect
+from pytest_ixy.rules.kernel.dissect import dissect
 
 
 @dataclass(frozen=True, eq=False)
 class Numbered:
-    """Some consecutive packets with ixy's structure.
+    """Some consecutive packets with the dialect's structure.
 
     Attributes:
         sequence: Sequence number of each.
@@ -28,15 +29,15 @@ class Numbered:
     seconds: NDArray[np.float64]
 
 
-def numbered(path: Path | None) -> Iterator[Numbered]:
+def numbered(path: Path | None, dialect: Dialect) -> Iterator[Numbered]:
     """All of a capture in its order, batch by batch, up to where it can be read."""
     begin = None
     try:
         for block in blocks(path) if path else ():
             begin = block.ends[0] if begin is None else begin
-            found = dissect(block.frames)
+            found = dissect(block.frames, dialect)
             rows = np.flatnonzero(found.numbered)
             seconds = (block.frames.time[rows] - begin) / 1e9
-            yield Numbered(found.sequence[rows].astype(np.uint32), rows + block.first, seconds)
+            yield Numbered(found.sequence[rows], rows + block.first, seconds)
     except CaptureFlaw:
         pass  # the first pass has told

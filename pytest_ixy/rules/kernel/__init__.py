@@ -1,0 +1,4 @@
+"""One pass over a capture, at the speed of memory: all that rules need to know about its frames.
+
+Everything in here imports numpy, so rules import from here inside of their functions.
+"""

@@ -130,7 +130,7 @@ def _trial(trial: Trial, folder: Path) -> str:
             lambda: _figure("Topology: what ran where, and what each NIC counted", topology.draw(manifest)),
         ),
         ("The timeline", lambda: _figure("Timeline", timeline.draw(manifest))),
-        ("The sequence numbers", lambda: _sequence(trial, manifest)),
+        ("The sequence numbers", lambda: _sequence(trial)),
         ("The logs", lambda: logs.folded(bundle, folder)),
     )
     return "".join(part(name, make) for name, make in parts if not bundle.alone or name in OF_A_CAPTURE)
@@ -191,7 +191,7 @@ def _links(bundle: Bundle, folder: Path) -> str:
     return f'<p class="links">{" ".join(links)}</p>{again}'
 
 
-def _sequence(trial: Trial, manifest: Manifest) -> str:
+def _sequence(trial: Trial) -> str:
     title = "Sequence numbers over time"
     if trial.traffic is None:
         return _figure(title, f'<p class="missing">cannot be shown: {escape(trial.no_traffic)}</p>')
@@ -200,4 +200,4 @@ def _sequence(trial: Trial, manifest: Manifest) -> str:
         return _figure(title, flaw or '<p class="missing">the capture holds no packet of ixy\'s</p>')
     loss, rate = trial.traffic.loss or 0.0, trial.traffic.rate
     words = f"{title}: {loss:.2%} lost" + (f", {number(round(rate))} packets/s" if rate else "")
-    return _figure(words, flaw + sequence.draw(trial.traffic, manifest.packets or trial.traffic.packets))
+    return _figure(words, flaw + sequence.draw(trial.traffic))

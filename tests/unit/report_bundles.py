@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import captures
+import numpy as np
 
 from pytest_ixy import bundle as ixy
+from pytest_ixy.bare import bare
+from pytest_ixy.report.traffic import Traffic, measure
 
 START = datetime(2026, 11, 21, 20, 12, 7, tzinfo=UTC)
 COMMIT = "0e00605c3f1a4c9b8f2f4e5d6a7b8c9d0e1f2a3b"
@@ -102,3 +105,21 @@ def make(path: Path, numbers: Iterable[int] = range(8), **changes: Any) -> ixy.B
         for name in names:
             (path / folder / f"{name}.log").write_text(f"{folder} {name}: all is well\n")
     return written
+
+
+def traffic(path: Path, numbers: Any, step: Any = 1e-5, asked: int | None = None) -> Traffic:
+    """Measure a capture of packets with these numbers; `step` is the seconds before each one."""
+    write(path, numbers, step)
+    return measure(bare(path, asked))
+
+
+def write(path: Path, numbers: Any, step: Any = 1e-5) -> None:
+    """Write a capture of many packets with these numbers, fast; times are in whole nanoseconds."""
+    numbers = np.asarray(numbers, dtype=np.uint32)
+    after = np.broadcast_to(np.rint(np.asarray(step) * 1e9).astype(np.int64), numbers.shape)
+    time = 1_700_000_000 * 10**9 + np.cumsum(after)
+    head = captures.pcap([captures.Packet(captures.ixy_frame(0))], nano=True)
+    rows = np.tile(np.frombuffer(head[24:], np.uint8), (numbers.size, 1))
+    for at, values in ((0, time // 10**9), (4, time % 10**9), (rows.shape[1] - 4, numbers)):
+        rows[:, at : at + 4] = values.astype("<u4")[:, None].view(np.uint8)
+    path.write_bytes(head[:24] + rows.tobytes())

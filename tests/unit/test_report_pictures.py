@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 import report_bundles
 
 from pytest_ixy.bundle import BuildStep, CaptureRecord, Exit, NicRecord, NodeRecord
-from pytest_ixy.report import roles, sequence, svg, timeline, topology
-from pytest_ixy.report.traffic import Traffic
+from pytest_ixy.dialect import Number, shipped
+from pytest_ixy.report import roles, sequence, svg, timeline, topology, traffic
 
 HOSTILE = '<script>alert(1)</script>]]>\x1b[31m\x00"&'
 
@@ -33,13 +36,34 @@ def marks(root: ET.Element, start: str = "") -> list[str]:
     return [e.text for e in root.iter("{http://www.w3.org/2000/svg}title") if e.text and start in e.text]
 
 
+def strokes(picture: str) -> list[tuple[float, ...]]:
+    """Place in time and both ends in sequence numbers of each stroke that stands for packets."""
+    path = max((e.get("d", "") for e in parsed(picture).iter("{http://www.w3.org/2000/svg}path")), key=len)
+    found = re.findall(r"M([\d.]+) ([\d.]+)V([\d.]+)", path)
+    return [tuple(map(float, stroke)) for stroke in found]
+
+
+def rings(picture: str) -> list[float]:
+    """Place in time of each gap's mark."""
+    found = parsed(picture).findall("{http://www.w3.org/2000/svg}circle[{http://www.w3.org/2000/svg}title]")
+    return [float(ring.attrib["cx"]) for ring in found]
+
+
 def colours(root: ET.Element) -> set[str | None]:
     return {element.get("fill") for element in root.iter("{http://www.w3.org/2000/svg}path")}
 
 
-def seen(numbers: Any, step: float = 1e-5) -> Traffic:
-    values = np.asarray(numbers, dtype=np.uint32)
-    return Traffic(values, 1_700_000_000 + np.arange(values.size) * step)
+Plot: TypeAlias = Callable[..., str]
+
+
+@pytest.fixture
+def plot(tmp_path: Path) -> Plot:
+    """Draws the packets of a capture that has these numbers."""
+
+    def draw(numbers: Any, asked: int, step: Any = 1e-5) -> str:
+        return sequence.draw(report_bundles.traffic(tmp_path / "capture", numbers, step, asked))
+
+    return draw
 
 
 def test_topology_shows_nodes_in_the_order_of_the_packets() -> None:
@@ -130,52 +154,84 @@ def test_timeline_of_a_role_that_never_ended_and_of_nothing() -> None:
     assert timeline.draw(report_bundles.manifest(phases=(), roles={})) == ""
 
 
-def test_sequence_marks_every_gap_and_duplicate() -> None:
+def test_sequence_marks_every_gap_and_duplicate(plot: Plot) -> None:
     numbers = [n for n in range(1000) if n not in {10, 500, 501}]
     numbers.insert(700, 300)
-    root = parsed(sequence.draw(seen(numbers), 1000))
+    root = parsed(plot(numbers, 1000))
     assert sorted(marks(root, "missing")) == ["1 missing: #10", "2 missing: #500 to #501"]
     assert marks(root, "came before") == ["#300 came before"]
     assert {"2 gaps, 3 missing", "1 duplicates", "998 packets"} <= set(words(root))
     assert "time since the first packet" in words(root)
 
 
-def test_sequence_marks_the_largest_gaps_when_there_are_too_many() -> None:
+def test_sequence_marks_the_largest_gaps_when_there_are_too_many(plot: Plot) -> None:
     numbers = np.delete(np.arange(20_000), np.append(np.arange(1, 18_000, 3), [19_000, 19_001, 19_002]))
-    root = parsed(sequence.draw(seen(numbers), 20_000))
-    assert len(marks(root, "missing")) == sequence.MARKS
+    root = parsed(plot(numbers, 20_000))
+    assert len(marks(root, "missing")) == traffic.MOST
     assert "3 missing: #19,000 to #19,002" in marks(root)
     assert any("400 largest marked" in shown for shown in words(root))
 
 
-def test_a_gap_is_marked_where_it_opened_even_when_a_late_packet_splits_it() -> None:
+def test_a_gap_is_marked_where_it_opened_even_when_a_late_packet_splits_it(plot: Plot) -> None:
     numbers = [*range(100), *range(200, 900), 150]
-    root = parsed(sequence.draw(seen(numbers), 900))
-    rings = root.findall("{http://www.w3.org/2000/svg}circle[{http://www.w3.org/2000/svg}title]")
-    places = [float(ring.attrib["cx"]) for ring in rings]
+    places = rings(plot(numbers, 900))
     assert places == [pytest.approx(places[0], abs=2)] * 2
 
 
-def test_sequence_shows_single_packets_however_many_there_are() -> None:
+def test_sequence_shows_single_packets_however_many_there_are(plot: Plot) -> None:
     many = np.arange(200_000)
-    late = np.insert(many[:100_000], 90_000, 5_000_000 // 100)
-    assert late.size == 100_001
-    picture = sequence.draw(seen(np.random.default_rng(1).permutation(many)), 200_000)
+    picture = plot(np.random.default_rng(1).permutation(many), 200_000)
     parsed(picture)
     assert len(picture) < 600_000
-    assert len(sequence.draw(seen(many), 200_000)) < 60_000
+    assert len(plot(many, 200_000)) < 60_000
+    early = plot(np.insert(many, 100_000, 150_000), 200_000)
+    assert len(strokes(early)) == len(strokes(plot(many, 200_000))) + 1
 
 
-def test_a_damaged_number_does_not_hide_the_others() -> None:
-    root = parsed(sequence.draw(seen([*range(1000), 0xDEADBEEF]), 1000))
+def test_a_damaged_number_does_not_hide_the_others(plot: Plot) -> None:
+    root = parsed(plot([*range(1000), 0xDEADBEEF], 1000))
     assert "1 above the axis, highest #3,735,928,559" in words(root)
     assert "1,000" in words(root)
 
 
+def test_the_axis_starts_where_numbers_do(tmp_path: Path) -> None:
+    first = 2_000_000_000
+    dialect = shipped().model_copy(update={"number": Number(at=56, first=first)})
+    bundle = report_bundles.make(tmp_path, range(first, first + 100), dialect=dialect)
+    picture = sequence.draw(traffic.measure(bundle))
+    assert "2,000,000,020" in words(parsed(picture))
+    low, high = sequence.HEIGHT - sequence.BOTTOM, sequence.TOP + sequence.PLOT_HEIGHT * 0.03
+    assert (strokes(picture)[0][1], strokes(picture)[-1][1]) == pytest.approx((low, high), abs=3)
+
+
+def test_a_gap_right_after_a_pause_is_marked_at_its_end(plot: Plot) -> None:
+    numbers = [*range(50_010), *range(50_020, 100_000)]
+    step = np.full(len(numbers), 1e-6)
+    step[50_000] = 0.3
+    (ring,) = rings(plot(numbers, 100_000, step))
+    assert ring == pytest.approx(sequence.LEFT + sequence.PLOT_WIDTH * 0.35 / 0.4, abs=2)
+
+
+def test_duplicates_are_marked_when_they_came_and_evenly_chosen_when_there_are_too_many(plot: Plot) -> None:
+    root = parsed(plot([*range(10_000), *range(10_000)], 10_000))
+    crosses = root.findall("{http://www.w3.org/2000/svg}path[{http://www.w3.org/2000/svg}title]")
+    places = [float(re.findall(r"[\d.]+", cross.attrib["d"])[0]) + 4 for cross in crosses]
+    assert len(places) == traffic.MOST
+    middle, end = sequence.LEFT + sequence.PLOT_WIDTH / 2, sequence.LEFT + sequence.PLOT_WIDTH
+    assert places == pytest.approx(np.linspace(middle, end, traffic.MOST), abs=0.2)
+    assert "10,000 duplicates (400 evenly chosen marked)" in words(root)
+
+
+def test_duplicates_beyond_all_counts_are_counted_though_not_marked(plot: Plot) -> None:
+    root = parsed(plot([0, 0, 0xDEADBEEF, 0xDEADBEEF], 4))
+    assert marks(root, "came before") == ["#0 came before"]
+    assert "2 duplicates (1 evenly chosen marked)" in words(root)
+
+
 @pytest.mark.parametrize("numbers", [[0], [5, 5, 5], [0xFFFFFFFF], [1 << 30, 1]])
 @pytest.mark.parametrize("step", [0, 1e-9, -1.0, 1e6])
-def test_sequence_of_odd_captures(numbers: list[int], step: float) -> None:
-    parsed(sequence.draw(seen(numbers, step), 1))
+def test_sequence_of_odd_captures(plot: Plot, numbers: list[int], step: float) -> None:
+    parsed(plot(numbers, 1, step))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 102_999), (-3, 7.2), (0, 1e-7), (5, 5), (0, 4e9)])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ixy.cli.terminal import coloured, say
 from pytest_ixy.errors import UsageError
+from pytest_ixy.thrift import thrift
 
 if TYPE_CHECKING:
     from pytest_ixy.rules import Finding, Rule
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pytest_ixy.rules import pick
     from pytest_ixy.unpack import STDIN
 
+    thrift.begin()
     if arguments.captures.count(STDIN) > 1:
         raise UsageError(f"Standard input ({STDIN}) can be judged once only.")
     names = arguments.rules.split(",") if arguments.rules is not None else None

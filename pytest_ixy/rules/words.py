@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable
 
 from pytest_ixy.printable import one_line, plain
+from pytest_ixy.thrift import thrift
 
 __all__ = ["count", "decoded", "hexdump", "nearest", "one_line", "plain", "shortened"]
 
@@ -44,6 +45,10 @@ def hexdump(data: bytes, marked: Collection[int] = ()) -> list[str]:
 
 def decoded(data: bytes) -> list[str]:
     """The frame as scapy shows it, or why it cannot."""
+    from scapy.config import conf
+
+    if thrift.begun:  # decoding needs no routes, and scapy is slow at reading them
+        conf.route_autoload = conf.route6_autoload = False
     from scapy.layers.inet import IP  # noqa: F401  (registers the layers above Ethernet)
     from scapy.layers.l2 import Ether
 

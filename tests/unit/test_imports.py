@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
-    "words": "errors printable topology options paths parallel tomlkeys",
+    "words": "errors printable topology options paths parallel thrift tomlkeys",
     "files": "tomlfile dialect bundle capture source programs ledger",
     "tools": "check git remote config spec progress bare unpack",
     "parts": "settings refs repository roles live rules verdict",

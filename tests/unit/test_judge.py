@@ -310,3 +310,18 @@ def test_judging_imports_no_lab(write):
         [sys.executable, "-c", code, write(GOOD)], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_it_starts_no_threads_and_reads_no_routes(write):
+    code = (
+        "import os, sys; from pytest_ixy.cli import main; main(['judge', sys.argv[1]]);"
+        "from scapy.config import conf;"
+        "print(os.listdir('/proc/self/task') == [str(os.getpid())], conf.route.routes, conf.route6.routes)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    capture = write(pcap(packets(map(ixy_frame, [7] * 100))))
+    done = subprocess.run(
+        [sys.executable, "-c", code, capture], capture_output=True, text=True, check=True, env=environment
+    )
+    assert "###[ IP ]###" in done.stdout
+    assert done.stdout.splitlines()[-1] == "True [] []"

@@ -40,6 +40,16 @@ def test_names_are_cheap():
     assert done.stdout.strip() == "[]"
 
 
+def test_showing_a_packet_leaves_scapy_its_routes():
+    code = (
+        "from pytest_ixy.rules.words import decoded; decoded(bytes(60));"
+        "from scapy.arch import read_routes; from scapy.config import conf;"
+        "print(conf.route_autoload, conf.route6_autoload, conf.route.routes == read_routes())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True True True"
+
+
 def test_a_good_trial_passes_every_rule(tmp_path):
     findings = judge(make_bundle(tmp_path))
     assert {finding.rule: finding.outcome for finding in findings} == dict.fromkeys(NAMES, "passed")

@@ -1,10 +1,14 @@
 """What judging a capture costs, beside a C program with the same rules and other readers of captures.
 
     python benchmarks/judge.py [--packets 100000 1000000 10000000] [--kinds uniform …] [--rounds 5]
+    python benchmarks/judge.py --linear [--packets 100000 1000000 10000000 100000000] [--rounds 5]
 
 Captures are made in a temporary folder. In every round each tool runs once on each of them, as a
 process of its own; the table has medians of CPU seconds (user and system), the ratio to C as the
 median of the rounds' ratios, and peak memory.
+
+With --linear pytest-ixy alone judges ever larger uniform captures (76 bytes a packet on the disk). The
+table then has CPU time a packet and how much peak memory grows from one capture to the next.
 """
 
 from __future__ import annotations
@@ -21,8 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
+LARGE = Path("/var/tmp")
+"""For captures that a folder in memory has no room for."""
 OURS = "pytest-ixy"
 KINDS = ("uniform", "foreign", "sizes", "faulty")
+SIZES = (100_000, 1_000_000, 10_000_000)
+RECORD = 76
+"""Bytes of a packet in a capture."""
 SLOW = 1_000_000
 """Packets beyond which readers that make an object per packet are not waited for."""
 
@@ -68,7 +77,7 @@ def run(command: list[str], *, keep: bool = False) -> Cost:
 def tools(folder: Path, capture: str, packets: int) -> Iterator[tuple[str, list[str]]]:
     """Name and command of everything that is installed and worth waiting for."""
     yield "C", [str(folder / "judge"), capture, str(packets)]
-    yield OURS, [sys.executable, str(HERE / "judge_one.py"), capture, str(packets)]
+    yield OURS, ours(capture, packets)
     yield "cat", ["cat", capture]
     for name, arguments in (
         ("tcpdump", ["-r", capture, "-w", "/dev/null", "udp"]),
@@ -79,6 +88,11 @@ def tools(folder: Path, capture: str, packets: int) -> Iterator[tuple[str, list[
     for name, code in (("dpkt", DPKT), ("scapy", SCAPY)):
         if packets <= SLOW and installed(name):
             yield name, [sys.executable, "-c", code, capture]
+
+
+def ours(capture: str, packets: int) -> list[str]:
+    """The command that judges with pytest-ixy."""
+    return [sys.executable, str(HERE / "judge_one.py"), capture, str(packets)]
 
 
 def installed(module: str) -> bool:
@@ -93,10 +107,15 @@ def absent() -> list[str]:
             *(name for name in ("dpkt", "scapy") if not installed(name))]  # fmt: skip
 
 
+def write(capture: str, kind: str, packets: int) -> None:
+    """Make a capture, in another process: the peak of this one's memory would be its children's."""
+    subprocess.run([sys.executable, "-c", WRITE, capture, kind, str(packets)], cwd=HERE, check=True)
+
+
 def measure(folder: Path, kind: str, packets: int, rounds: int) -> None:
     """Make one capture, print its rows of the table."""
     capture = str(folder / "capture.pcap")
-    subprocess.run([sys.executable, "-c", WRITE, capture, kind, str(packets)], cwd=HERE, check=True)
+    write(capture, kind, packets)
     run(["cat", capture])  # into the page cache
     costs: dict[str, list[Cost]] = {}
     for _ in range(rounds):
@@ -121,19 +140,52 @@ def show(name: str, seconds: list[float], yardstick: list[float], peak: str) -> 
     print(f"  {name:28}{statistics.median(seconds):9.3f} s{ratio} x C   {peak}", flush=True)
 
 
+def linear(sizes: list[int], rounds: int) -> None:
+    """Whether time a packet stays the same, and memory does."""
+    print("    packets   the pass    a packet    whole process    a packet   peak memory   growth a packet")
+    before: tuple[int, float] | None = None
+    for packets in sizes:
+        needed, free = packets * RECORD, shutil.disk_usage(LARGE).free
+        if needed * 1.1 > free:
+            print(f"{packets:11,}   left out: {needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free")
+            continue
+        before = grown(packets, rounds, before)
+
+
+def grown(packets: int, rounds: int, before: tuple[int, float] | None) -> tuple[int, float]:
+    """One row; the number of packets and MiB at the peak are for the next one to compare with."""
+    with tempfile.TemporaryDirectory(dir=LARGE) as folder:
+        capture = f"{folder}/capture.pcap"
+        write(capture, "uniform", packets)
+        costs = [run(ours(capture, packets), keep=True) for _ in range(rounds)]
+    inside = statistics.median(float(cost.output.split()[0]) for cost in costs)
+    whole, peak = statistics.median(cost.cpu for cost in costs), max(cost.peak for cost in costs)
+    bits = f"{(peak - before[1]) * 2**23 / (packets - before[0]):.2f} bits" if before else "-"
+    print(
+        f"{packets:11,} {inside:8.3f} s {inside / packets * 1e9:8.1f} ns {whole:14.3f} s "
+        f"{whole / packets * 1e9:8.1f} ns {peak:9.1f} MiB {bits:>17}",
+        flush=True,
+    )
+    return packets, peak
+
+
 def main() -> None:
     """Compile, make captures, measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--packets", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
+    parser.add_argument("--packets", type=int, nargs="+")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--linear", action="store_true")
     wanted = parser.parse_args()
+    if wanted.linear:
+        linear(wanted.packets or [*SIZES, 100_000_000], wanted.rounds)
+        return
     for name in absent():
         print(f"{name} is not installed: skipped")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         subprocess.run(["cc", "-O3", "-o", str(folder / "judge"), str(HERE / "judge.c")], check=True)
-        for packets in wanted.packets:
+        for packets in wanted.packets or SIZES:
             for kind in wanted.kinds:
                 measure(folder, kind, packets, wanted.rounds)
 

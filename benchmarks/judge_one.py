@@ -14,9 +14,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest_ixy.rules.kernel.observed  # noqa: F401
 from pytest_ixy.bundle import Bundle, CaptureRecord, Manifest, ProviderRecord, TargetRecord
 from pytest_ixy.rules import Evidence, pick
+from pytest_ixy.thrift import thrift
 
 RULES = ("count", "sequence-bounds", "duplicates", "size", "structure")
 
@@ -36,6 +36,9 @@ def bundle(capture: Path, packets: int) -> Bundle:
 
 def main() -> None:
     """Print both; the status is 1 when a rule fails."""
+    thrift.begin()  # as the command does
+    import pytest_ixy.rules.kernel.observed  # noqa: F401
+
     evidence = Evidence(bundle(Path(sys.argv[1]), int(sys.argv[2])))
     begin = time.process_time()
     _ = evidence.observed

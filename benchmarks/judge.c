@@ -1,4 +1,5 @@
-/* The rules of pytest-ixy about packets in C, as a yardstick: count, bounds, duplicates, size, structure.
+/* The rules of pytest-ixy about packets in C, as a yardstick: count, bounds, duplicates, size, structure,
+ * timestamps.
  *
  *     cc -O3 -o judge judge.c && ./judge CAPTURE PACKETS
  *
@@ -19,6 +20,7 @@ enum { HEADER = 24, RECORD = 16, LONGEST = 262144, FRAME = 60, UDP_LENGTH = 26, 
 
 static struct {
     uint64_t frames, udp, numbered, size, structure, shortened, repeated, highest;
+    uint64_t time, backwards, furthest, out_of_range, unset, early;
 } seen;
 
 static uint64_t *bitmap;    /* one bit per number; the kernel gives pages when they are touched */
@@ -87,15 +89,29 @@ static inline void judge(const uint8_t *frame, uint32_t captured, uint32_t origi
     }
 }
 
+/* Times are in the units of the fraction, of which a second has that many. */
+static inline void stamp(uint32_t seconds, uint32_t fraction, uint64_t second) {
+    uint64_t time = seconds * second + fraction;
+    seen.out_of_range += fraction >= second;
+    seen.unset += time == 0;
+    seen.early += time < 946684800 * second;
+    if (time < seen.time) {
+        seen.backwards++;
+        if (seen.time - time > seen.furthest) seen.furthest = seen.time - time;
+    }
+    seen.time = time;
+}
+
 /* Whether the file is whole. */
 static int walk(const uint8_t *data, uint64_t size) {
     uint32_t magic = word(data, 0);
     int swap = magic == 0xd4c3b2a1 || magic == 0x4d3cb2a1;
     if (!swap && magic != 0xa1b2c3d4 && magic != 0xa1b23c4d) return 0;
-    uint64_t position = HEADER;
+    uint64_t position = HEADER, second = magic == 0xa1b23c4d || magic == 0x4d3cb2a1 ? 1000000000 : 1000000;
     while (position + RECORD <= size) {
         uint32_t captured = word(data + position + 8, swap);
         if (captured > LONGEST || position + RECORD + captured > size) return 0;
+        stamp(word(data + position, swap), word(data + position + 4, swap), second);
         judge(data + position + RECORD, captured, word(data + position + 12, swap));
         position += RECORD + captured;
     }
@@ -113,10 +129,13 @@ int main(int count, char **arguments) {
     if (data == MAP_FAILED || bitmap == MAP_FAILED) return 2;
     madvise(data, status.st_size, MADV_SEQUENTIAL);
     int whole = walk(data, status.st_size);
-    printf("frames %lu udp %lu numbered %lu highest %lu duplicates %lu size %lu structure %lu shortened %lu\n",
+    printf("frames %lu udp %lu numbered %lu highest %lu duplicates %lu size %lu structure %lu shortened %lu "
+           "backwards %lu out-of-range %lu unset %lu\n",
            seen.frames, seen.udp, seen.numbered, seen.highest, seen.repeated, seen.size, seen.structure,
-           seen.shortened);
+           seen.shortened, seen.backwards, seen.out_of_range, seen.unset);
     int bounds = seen.highest + 1 >= packets && seen.highest <= 2 * packets;
     int good = seen.udp == packets && bounds && !seen.repeated && !seen.size && !seen.structure;
+    int mixed = (seen.early && seen.early < seen.frames) || (seen.unset == seen.frames && seen.frames > 1);
+    good = good && !seen.backwards && !seen.out_of_range && !mixed;
     return !whole ? 2 : good ? 0 : 1;
 }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pytest_ixy.capture.rows import Rows
+    from pytest_ixy.capture.times import Times
 
 Column = NDArray[np.int64]
 
@@ -81,6 +82,7 @@ class Block:
         look: Makes the columns of some frames, given their rows (counted from 0) or a slice. Most
             frames are known to be good by `rows`, and nobody needs their columns.
         rows: The frames of at least 60 bytes, or most of them, side by side; None when there are few.
+        times: What is asked about the times of all of them.
     """
 
     first: int
@@ -88,6 +90,7 @@ class Block:
     ends: tuple[int, int]
     look: Look
     rows: Rows | None
+    times: Times
 
     @cached_property
     def frames(self) -> Frames:

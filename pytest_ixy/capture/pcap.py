@@ -12,6 +12,7 @@ from pytest_ixy.capture.block import PATIENCE, Block, Column, Frames, Look, Offs
 from pytest_ixy.capture.flaw import ETHERNET, LONGEST_FRAME, CaptureFlaw
 from pytest_ixy.capture.rows import Rows
 from pytest_ixy.capture.runs import RECORD, lanes, leap, uniform
+from pytest_ixy.capture.times import Stamps, Times, steady
 from pytest_ixy.capture.window import Window
 
 Order = Literal["<", ">"]
@@ -45,6 +46,7 @@ class _Reader:
 
     def __init__(self, window: Window, order: Order, unit: int) -> None:
         self.window, self.order, self.unit = window, order, unit
+        self.second = 1_000_000_000 // unit
         self.frames = 0
         self.stride = 0
         self.even = False
@@ -86,14 +88,14 @@ class _Reader:
         if found is None:
             return self._scattered()
         self.window.position = found.end
-        rows = found.frames
-        return self._made(
-            found.total, found.begin, found.last, lambda which: self._frames(found.at(which)), rows
-        )
+        times = Times(lambda: found.steady(self.second), lambda: self._stamps(found.at(slice(None))))
+        ends = found.begin, found.last
+        return self._made(found.total, ends, lambda which: self._frames(found.at(which)), found.frames, times)
 
-    def _made(self, count: int, first: int, last: int, look: Look, rows: Rows | None) -> Block:
+    def _made(self, count: int, ends: tuple[int, int], look: Look, rows: Rows | None, times: Times) -> Block:
         """A block whose first and last record stand there."""
-        return Block(self.frames + 1, count, (self._time(first), self._time(last)), look, rows)
+        first, last = ends
+        return Block(self.frames + 1, count, (self._time(first), self._time(last)), look, rows, times)
 
     def _time(self, record: int) -> int:
         seconds, rest = struct.unpack_from(self.order + "II", self.window.memory, record)
@@ -107,7 +109,11 @@ class _Reader:
         lengths, counts = np.unique(frames.captured[:: records.size // 256 + 1], return_counts=True)
         self.stride = RECORD + int(lengths[counts.argmax()])
         ends = int(records[0]), int(records[-1])
-        return self._made(records.size, *ends, frames.take, Rows.gather(frames))
+        words = overlapping(self.window.memory, self.order + "u4")
+        times = Times(
+            lambda: steady(words[records], words[records + 4], self.second), lambda: self._stamps(records)
+        )
+        return self._made(records.size, ends, frames.take, Rows.gather(frames), times)
 
     def _walk(self) -> Column:
         """Consume whole records up to the end of the window or an impossible one; where each starts."""
@@ -137,5 +143,11 @@ class _Reader:
             start=records + RECORD,
             captured=column(8),
             original=column(12),
-            clock=lambda: column(0) * 1_000_000_000 + column(4) * self.unit,
+            clock=lambda: self._stamps(records).time,
         )
+
+    def _stamps(self, records: Column) -> Stamps:
+        words = overlapping(self.window.memory, self.order + "u4")
+        fraction = words[records + 4].astype(np.int64)
+        time = words[records].astype(np.int64) * 1_000_000_000 + fraction * self.unit
+        return Stamps(time, timed=np.ones(records.size, np.bool_), wild=fraction >= self.second)

@@ -14,6 +14,7 @@ from pytest_ixy.capture.block import PATIENCE, Block, Column, Frames, Offsets, o
 from pytest_ixy.capture.flaw import ETHERNET, LONGEST_FRAME, CaptureFlaw
 from pytest_ixy.capture.interface import MOST_INTERFACES, Interface, nanoseconds
 from pytest_ixy.capture.rows import Rows
+from pytest_ixy.capture.times import Stamps, Times, rising
 from pytest_ixy.capture.window import SIZE, Window
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
@@ -158,7 +159,8 @@ class _Reader:
             clock=lambda: time,
         )
         ends = (int(time[0]), int(time[-1])) if time.size else (0, 0)
-        block = Block(self.frames + 1, time.size, ends, frames.take, Rows.gather(frames))
+        times = _times(time, raw.timed[keep])
+        block = Block(self.frames + 1, time.size, ends, frames.take, Rows.gather(frames), times)
         return block, None if bad is None else self._refuse(raw, sound, bad, int(records[bad]))
 
     def _links(self) -> Column:
@@ -186,6 +188,14 @@ class _Reader:
         return CaptureFlaw.cut(self.frames + found + 1, self.window.byte, self.window.left)
 
 
+def _times(time: Column, timed: NDArray[np.bool_]) -> Times:
+    """In this format a fraction of a second is never out of range."""
+    return Times(
+        lambda: not np.count_nonzero(~timed) and rising(time),
+        lambda: Stamps(time, timed, wild=np.zeros(time.size, np.bool_)),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class _Raw:
     """Fields of packet blocks, whichever of the three kinds; `sound` where the lengths agree."""
@@ -195,6 +205,7 @@ class _Raw:
     captured: Column
     original: Column
     start: Column
+    timed: NDArray[np.bool_]
     sound: NDArray[np.bool_]
 
     @classmethod
@@ -217,5 +228,6 @@ class _Raw:
             captured=captured,
             original=original,
             start=records + np.where(simple, 12, 28),
+            timed=~simple,
             sound=(captured <= np.minimum(room, LONGEST_FRAME)) & (column(total - 4) == total),
         )

@@ -14,6 +14,7 @@ import numpy as np
 from pytest_ixy.capture.block import Column, overlapping
 from pytest_ixy.capture.flaw import LONGEST_FRAME
 from pytest_ixy.capture.rows import NONE, WIDTH, Bytes, Rows, varying
+from pytest_ixy.capture.times import Values, among, rising, wide
 from pytest_ixy.capture.window import Window
 
 RECORD = 16
@@ -37,7 +38,7 @@ class Runs:
         single: Offset of each other record.
         others: How many records stand before each of those.
         begin, last, end: Offset of the first record, of the last one, and behind that.
-        order: Byte order of the lengths.
+        words: The buffer as numbers of 32 bits in the byte order of the lengths, one beginning at every byte.
     """
 
     rows: Bytes
@@ -49,14 +50,14 @@ class Runs:
     begin: int
     last: int
     end: int
-    order: str
+    words: Values
 
     @property
     def frames(self) -> Rows | None:
         """The frames of the one length; None when they are too short."""
         if self.rows.shape[1] < RECORD + WIDTH:
             return None
-        captured, original = self.rows[0, 8:16].view(self.order + "u4").tolist()
+        captured, original = self.rows[0, 8:16].view(self.words.dtype).tolist()
         lengths = None if np.count_nonzero(self.varying[12:16]) else (captured, original)
         return Rows(self.rows[:, RECORD:], self.varying[RECORD:], self.others, lengths)
 
@@ -76,6 +77,26 @@ class Runs:
         place = self.where[run] + (among - ends[run] + self.count[run]) * self.rows.shape[1]
         return np.where(one, np.append(self.single, 0)[before], place)
 
+    def steady(self, second: int) -> bool:
+        """Whether no time steps back, and no fraction has so many units as a second has."""
+        low = self._column(4)
+        if self.single.size or np.count_nonzero(self.varying[:4]):
+            return self._steady(low, second)
+        return int(low[-1]) < second and rising(low)
+
+    def _steady(self, low: Values, second: int) -> bool:
+        """The same where seconds pass, or where other records stand between those of `rows`."""
+        apart, seconds = self.words[self.single + 4], self.words[self.single]
+        if int(np.maximum.reduce(low)) >= second or np.count_nonzero(apart >= second):
+            return False
+        if np.count_nonzero(self.varying[:4]) or np.count_nonzero(seconds != self.words[self.where[0]]):
+            low, apart = wide(self._column(0), low), wide(seconds, apart)
+        return rising(low) and among(low, apart, self.others - np.arange(apart.size))
+
+    def _column(self, at: int) -> Values:
+        """A number of the header of each of `rows`."""
+        return self.rows[:, at : at + 4].view(self.words.dtype)[:, 0].astype(np.uint32)
+
 
 def uniform(window: Window, stride: int, order: str) -> Runs | None:
     """All whole records that are left, if they have that length each."""
@@ -87,8 +108,9 @@ def uniform(window: Window, stride: int, order: str) -> Runs | None:
     bits = varying(rows)
     if np.count_nonzero(bits[8:12]):
         return None
+    words = overlapping(window.memory, order + "u4")
     return Runs(
-        rows, bits, np.array([begin]), np.array([count]), NONE, NONE, begin, last, last + stride, order
+        rows, bits, np.array([begin]), np.array([count]), NONE, NONE, begin, last, last + stride, words
     )
 
 
@@ -107,7 +129,8 @@ def leap(window: Window, stride: int, order: str) -> Runs | None:
     where, count = np.array(runs, dtype=np.int64).T
     last = max([int(where[-1] + (count[-1] - 1) * stride), *single[-1:]])
     singles = np.array(single, np.int64), np.array(others, np.int64)
-    return Runs(rows, bits, where, count, *singles, window.position, last, end, order)
+    words = overlapping(window.memory, order + "u4")
+    return Runs(rows, bits, where, count, *singles, window.position, last, end, words)
 
 
 def _hops(

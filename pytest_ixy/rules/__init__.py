@@ -16,9 +16,11 @@ from pytest_ixy.errors import UsageError
 from pytest_ixy.rules.ending import EXITS, judge_run
 from pytest_ixy.rules.evidence import Evidence, Packet
 from pytest_ixy.rules.finding import Finding, Outcome
+from pytest_ixy.rules.foreign import FOREIGN
 from pytest_ixy.rules.frame import SIZE, STRUCTURE
 from pytest_ixy.rules.rule import Option, Rule, Severity
 from pytest_ixy.rules.sequence import BOUNDS, COUNT, DUPLICATES
+from pytest_ixy.rules.timestamps import TIMESTAMPS
 from pytest_ixy.rules.wholeness import COMPLETE, SENT
 from pytest_ixy.rules.words import nearest
 
@@ -41,7 +43,7 @@ __all__ = [
 ]
 
 GROUP = "pytest_ixy.rules"
-BUILT_IN = (COMPLETE, SENT, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, EXITS)
+BUILT_IN = (COMPLETE, SENT, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, TIMESTAMPS, FOREIGN, EXITS)
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 

@@ -18,8 +18,20 @@ from pytest_ixy.bundle import CaptureRecord, write
 from pytest_ixy.errors import UsageError
 from pytest_ixy.rules import Finding, Rule, judge, pick, rules
 
-NAMES = ["complete", "sent", "count", "sequence-bounds", "duplicates", "size", "structure", "exits"]
+NAMES = [
+    "complete",
+    "sent",
+    "count",
+    "sequence-bounds",
+    "duplicates",
+    "size",
+    "structure",
+    "timestamps",
+    "foreign",
+    "exits",
+]
 OF_PACKETS = ["sequence-bounds", "duplicates", "size", "structure"]
+OF_FRAMES = ["timestamps", "foreign"]
 
 
 def outcomes(bundle) -> dict[str, str]:
@@ -87,7 +99,7 @@ def test_nothing_captured(tmp_path, data):
     bundle = make_bundle(tmp_path, data)
     assert outcomes(bundle) == {
         **dict.fromkeys(["complete", "count"], "failed"),
-        **dict.fromkeys(OF_PACKETS, "skipped"),
+        **dict.fromkeys([*OF_PACKETS, *OF_FRAMES], "skipped"),
         **dict.fromkeys(["sent", "exits"], "passed"),
     }
     assert judge(bundle, ["size"])[0].title == "not judged: nothing was captured"
@@ -106,7 +118,7 @@ def test_unreadable_captures(tmp_path, data, words):
     complete = judge(bundle, ["complete"])[0]
     assert complete.failed
     assert words in complete.title
-    for finding in judge(bundle, ["count", *OF_PACKETS]):
+    for finding in judge(bundle, ["count", *OF_PACKETS, *OF_FRAMES]):
         assert finding.outcome == "skipped"
         assert words in finding.title
 

@@ -39,6 +39,9 @@ class Dissection:
         unreadable: Frames that end inside a header (up to UDP's or TCP's), or with a header that
             contradicts itself. Frames that the snap length cut inside a header are not counted: nobody
             can tell.
+        foreign: Frames that are known not to be UDP: all headers up to UDP's or TCP's were captured and
+            can be parsed. `kind` is their EtherType behind VLAN tags, `protocol` what IP carries behind
+            extension headers, -1 where there is no IP.
         udp_at: Offset of the UDP header from the frame's start, where `udp`.
         right_length: The dialect's UDP length, where `udp`.
         magic: Payload that starts as the dialect's does, where `udp`.
@@ -50,6 +53,9 @@ class Dissection:
 
     udp: Mask
     unreadable: Mask
+    foreign: Mask
+    kind: NDArray[np.uint16]
+    protocol: NDArray[np.int64]
     udp_at: NDArray[np.int64]
     right_length: Mask
     magic: Mask
@@ -71,6 +77,9 @@ def dissect(frames: Frames, dialect: Dialect) -> Dissection:
     return Dissection(
         udp=udp,
         unreadable=nonsense | (~whole & (frames.captured >= frames.original)),
+        foreign=whole & ~nonsense & (internet.protocol != UDP),
+        kind=internet.kind,
+        protocol=internet.protocol,
         udp_at=internet.end,
         right_length=right_length,
         magic=magic,
@@ -102,11 +111,13 @@ def _numbers(frames: Frames, udp_at: NDArray[np.int64], number: Number | None) -
 class _Internet:
     """What stands before the transport header: where that starts, its protocol (-1 for none that is IP's).
 
+    `kind` is the EtherType of the header before it;
     `whole` where all headers before it were captured, but for IPv4's options, which stand before `end`;
     `nonsense` where a header contradicts itself.
     """
 
     end: NDArray[np.int64]
+    kind: NDArray[np.uint16]
     protocol: NDArray[np.int64]
     whole: Mask
     nonsense: Mask
@@ -124,6 +135,7 @@ def _internet(frames: Frames) -> _Internet:
     there = frames.captured >= smallest
     found = _Internet(
         end=network + size,
+        kind=kind,
         protocol=np.where(four, octets[at + 9], np.where(six, octets[at + 6], np.int64(-1))),
         whole=there,
         nonsense=wrong & there,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_ixy.capture import Block, CaptureFlaw, Flaw, blocks
 from pytest_ixy.dialect import Dialect
+from pytest_ixy.rules.kernel.clock import Clock
 from pytest_ixy.rules.kernel.layout import Layout
 from pytest_ixy.rules.kernel.lengths import Lengths
 from pytest_ixy.rules.kernel.numbered import numbered
@@ -14,6 +15,7 @@ from pytest_ixy.rules.kernel.offenders import Offenders
 from pytest_ixy.rules.kernel.seen import Repeat, Seen
 from pytest_ixy.rules.kernel.shape import Shape
 from pytest_ixy.rules.kernel.sight import Sight
+from pytest_ixy.rules.kernel.strangers import Foreign, Strangers
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,8 @@ class Observed:
         repeats: The first few of those.
         size: UDP packets whose frame does not have the dialect's size.
         structure: UDP packets without the dialect's structure, and frames that cannot be parsed.
+        clock: The times of all frames.
+        strangers: Frames that can be parsed and are not UDP.
     """
 
     flaw: CaptureFlaw | None
@@ -49,6 +53,8 @@ class Observed:
     repeats: tuple[Repeat, ...]
     size: Offenders
     structure: Offenders
+    clock: Clock
+    strangers: Foreign
 
 
 def observe(path: Path | None, dialect: Dialect) -> Observed:
@@ -78,6 +84,7 @@ class _Tally:
         self._end = 0
         self.seen = Seen()
         self._lengths, self._shape = Lengths(dialect.size), Shape(dialect)
+        self._clock, self._strangers = Clock(), Strangers()
 
     def add(self, block: Block) -> None:
         self._begin = block.ends[0] if self._begin is None else self._begin
@@ -86,6 +93,8 @@ class _Tally:
         sight = Sight(block, self._layout)
         self._shape.add(sight)
         self._lengths.add(sight)
+        self._clock.add(sight)
+        self._strangers.add(sight)
         self._numbered += sight.sequence.size
         self.seen.add(sight.sequence, sight.frames_of)
 
@@ -104,4 +113,6 @@ class _Tally:
             repeats=self.seen.first,
             size=self._lengths.wrong.offenders(),
             structure=self._shape.wrong.offenders(),
+            clock=self._clock,
+            strangers=self._strangers.foreign(),
         )

@@ -49,6 +49,12 @@ class Interface:
             **_unit(resolution[0]) if len(resolution) == 1 else {},
         )
 
+    def time(self, ticks: int) -> int:
+        """One time in ns since 1970; unlike those of `nanoseconds` it may need more than 64 bits."""
+        whole, rest = divmod(ticks >> self.drop, 1 << self.shift)
+        part = rest * self.factor >> self.shift
+        return whole * self.factor // self.divisor + part + self.offset * 1_000_000_000
+
 
 def _unit(resolution: int) -> dict[str, int]:
     """The tick as if_tsresol tells it: a power of ten, or of two when the top bit is set."""

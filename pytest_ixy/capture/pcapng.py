@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ixy.capture.block import PATIENCE, Block, Column, Frames, Offsets, overlapping, repeats
+from pytest_ixy.capture.even import ENHANCED, Even, even
 from pytest_ixy.capture.flaw import ETHERNET, LONGEST_FRAME, CaptureFlaw
 from pytest_ixy.capture.interface import MOST_INTERFACES, Interface, nanoseconds
 from pytest_ixy.capture.rows import Rows
@@ -22,7 +23,7 @@ MAGIC = b"\x0a\x0d\x0d\x0a"
 SECTION = 0x0A0D0D0A
 """Reads the same in both byte orders, on purpose."""
 
-INTERFACE, OBSOLETE, SIMPLE, ENHANCED = 1, 2, 3, 6
+INTERFACE, OBSOLETE, SIMPLE = 1, 2, 3
 PACKETS = frozenset({OBSOLETE, SIMPLE, ENHANCED})
 
 MOST_SECTIONS = 10_000
@@ -43,7 +44,7 @@ class _Reader:
     """Keeps what the blocks of packets depend on: byte order and interfaces of their section.
 
     `described` has the places in the window where those interfaces stand that this walk came by: packets
-    before such a place cannot mean it.
+    before such a place cannot mean it. `share` is how much of the window is worth filling.
     """
 
     def __init__(self, window: Window) -> None:
@@ -53,15 +54,21 @@ class _Reader:
         self.described: list[int] = []
         self.frames = 0
         self.sections = 0
+        self.share = 1
 
     def blocks(self) -> Iterator[Block]:
         while True:
             found, flaw = Offsets(), None
             try:
-                self._walk(found)
+                if together := self._walk(found):
+                    self.share = 2
+                    yield (block := together.block(self.frames + 1, self.window))
+                    self.frames += block.count
+                    continue
             except CaptureFlaw as late:  # what stands before it comes first
                 flaw = late
             if found.count:
+                self.share = 1
                 block, first_flaw = self._columns(found.array())
                 flaw = first_flaw or flaw
                 if block.count:
@@ -69,30 +76,37 @@ class _Reader:
                 self.frames += block.count
             if flaw is not None:
                 raise flaw
-            if not (found.count and self._at_section()) and not self.window.refill():
+            if not (found.count and self._at_section()) and not self.window.refill(self.share):
                 break
         if self.window.left:
             raise self._cut(0)
 
-    def _walk(self, found: Offsets) -> None:
-        """Consume whole blocks up to the window's end, or to a section that follows packets."""
+    def _walk(self, found: Offsets) -> Even | None:
+        """Consume whole blocks up to the window's end, or to a section that follows packets.
+
+        Where only packets of one size are left of the window, they are returned together, and not found.
+        """
         window = self.window
         self.described = []
         while window.left >= SMALLEST:
             kind, total = struct.unpack_from(self.order + "II", window.memory, window.position)
             if kind == SECTION:
                 if found.count or window.left < SECTION_HEAD:
-                    return
+                    return None
                 self._open_section(found)
                 continue
             if total < SMALLEST or total % 4 or (total > SIZE and kind in {*PACKETS, INTERFACE}):
                 raise self._corrupt(found.count, f"a block of type {kind:#x} claims {total:,} bytes")
             if total > window.left and kind in {*PACKETS, INTERFACE}:
-                return
+                return None
+            if not found.count and (together := even(window, self.order, self.interfaces)):
+                window.position += together.rows.size
+                return together
             if kind in PACKETS:
                 self._collect(found)
             else:
                 self._step_over(kind, total, found)
+        return None
 
     def _collect(self, found: Offsets) -> None:
         """Take the run of packet blocks of the kind and length that come next."""

@@ -48,10 +48,11 @@ class Window:
     def refill(self, share: int = 1) -> bool:
         """Keep what is left, read on behind it; False when the file has no more.
 
-        Only that share of the window is filled, and still more than any record needs: less of it is
-        better for the caches, more of it is better where a batch has a high price.
+        Only that share of the window is filled, unless what is left may be the beginning of a record that
+        needs more: less of it is better for the caches, more of it where a batch has a high price.
         """
-        left, full = self.left, SIZE // share
+        left = self.left
+        full = SIZE // share if left < SIZE // share // 2 else SIZE
         self.memory.move(0, self.position, left)
         self.origin += self.position
         self.position, self.end = 0, left

@@ -6,12 +6,25 @@ import dataclasses
 
 import numpy as np
 import pytest
-from captures import HEAD, Packet, arp_frame, ixy_frame, packets, pcap, pcapng
+from captures import (
+    HEAD,
+    Packet,
+    arp_frame,
+    enhanced,
+    interface,
+    ixy_frame,
+    option,
+    packets,
+    pcap,
+    pcapng,
+    section,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_ixy.capture import CaptureFlaw, blocks, runs, window
 from pytest_ixy.capture import pcap as classic
+from pytest_ixy.capture import pcapng as sections
 from pytest_ixy.dialect import shipped
 from pytest_ixy.rules.kernel.layout import Layout
 from pytest_ixy.rules.kernel.observed import observe
@@ -67,6 +80,7 @@ def slowly(monkeypatch):
     monkeypatch.setattr(classic, "uniform", lambda *_: None)
     monkeypatch.setattr(classic, "leap", lambda *_: None)
     monkeypatch.setattr(classic, "lanes", lambda window, _: (np.empty(0, np.int64), window.position))
+    monkeypatch.setattr(sections, "even", lambda *_: None)
     monkeypatch.setattr(Plain, "of", classmethod(lambda *_: None))
 
 
@@ -192,6 +206,80 @@ def test_any_other_value_of_a_byte_that_is_looked_at(tmp_path, place):
     frames = [ixy_frame(n)[:place] + b"\xff" + ixy_frame(n)[place + 1 :] for n in range(200)]
     path.write_bytes(pcap(packets(frames)))
     assert agree(path)["numbered"] == (200 if place in LENGTH else 0)
+
+
+UNSOUND = {
+    "trailing length": lambda data: data[:-4] + b"\x5d\0\0\0",
+    "length": lambda data: data[:4] + b"\x5d\0\0\0" + data[8:],
+    "captured more than there is": lambda data: data[:20] + b"\x3d\0\0\0" + data[24:],
+    "captured less": lambda data: data[:20] + b"\x3b\0\0\0" + data[24:],
+    "captured less than is laid side by side": lambda data: data[:20] + b"\x1b\0\0\0" + data[24:],
+    "more on the wire": lambda data: data[:24] + b"\x3d\0\0\0" + data[28:],
+    "no such interface": lambda data: data[:8] + b"\2\0\0\0" + data[12:],
+    "another link type": lambda data: data[:8] + b"\1\0\0\0" + data[12:],
+    "obsolete": lambda data: b"\2" + data[1:],
+    "an option": lambda data: data[:4] + b"\x64\0\0\0" + data[8:-4] + bytes(8) + b"\x64\0\0\0",
+}
+"""What a block of 92 bytes is made into."""
+
+
+@pytest.mark.parametrize("change", UNSOUND)
+@pytest.mark.parametrize("which", ["all", "one", "the last"])
+def test_blocks_of_one_size_that_are_not_as_they_should_be(tmp_path, change, which):
+    found = [enhanced(packet) for packet in packets(map(ixy_frame, range(7000)))]
+    assert len(found[0]) == 92
+    for place in {"all": range(7000), "one": [5000], "the last": [6999]}[which]:
+        found[place] = UNSOUND[change](found[place])
+    path = tmp_path / "c.pcapng"
+    path.write_bytes(section() + interface() + interface(link=113) + b"".join(found))
+    agree(path)
+
+
+def test_pcapng_of_good_packets_takes_the_fast_way(tmp_path, monkeypatch):
+    path = tmp_path / "c.pcapng"
+    path.write_bytes(pcapng(packets(map(ixy_frame, range(16_000))), order=">"))
+    monkeypatch.setattr(sections._Raw, "gather", None)
+    assert shown(path)["numbered"] == 16_000
+
+
+def padded(data, size):
+    """A block of that size with nothing in what is added."""
+    total = size.to_bytes(4, "little")
+    return data[:4] + total + data[8:-4].ljust(size - 12, b"\0") + total
+
+
+def test_a_block_of_more_than_half_the_window(tmp_path):
+    many = b"".join(enhanced(packet) for packet in packets(map(ixy_frame, range(200))))
+    large = padded(enhanced(Packet(ixy_frame(9))), WINDOW * 3 // 5 // 4 * 4)
+    path = tmp_path / "c.pcapng"
+    for between in (many, many * 20, large):
+        path.write_bytes(section() + interface() + (many + large + between) * 6)
+        assert agree(path)["flaw"] == "None"
+
+
+TICKS = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 2**33), min_size=1, max_size=100)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    resolution=st.sampled_from([0, 3, 6, 9, 10, 12, 19, 28, 127, 128, 138, 161, 162, 170, 191, 192, 255]),
+    offset=st.sampled_from([0, 1, -1, 2**33, -(2**33), 2**63 - 1, -(2**63)]),
+    ticks=TICKS | TICKS.map(sorted),
+    order=st.sampled_from("<>"),
+)
+def test_times_of_any_resolution(tmp_path_factory, resolution, offset, ticks, order):
+    options = option(9, bytes([resolution]), order)
+    options += option(14, offset.to_bytes(8, "little" if order == "<" else "big", signed=True), order)
+    head = section(order) + interface(order=order, options=options)
+    path = tmp_path_factory.getbasetemp() / "c.pcapng"
+    path.write_bytes(
+        head
+        + b"".join(enhanced(Packet(ixy_frame(n)), ticks=tick, order=order) for n, tick in enumerate(ticks))
+    )
+    agree(path)
+    for block in blocks(path):
+        falls = np.count_nonzero(block.frames.time[1:] < block.frames.time[:-1])
+        assert not (block.times.steady() and falls)
 
 
 LENGTH = (16, 17)

@@ -217,6 +217,20 @@ def test_one_step_back_anywhere(tmp_path, form, kind):
         assert [one.frame for one in mistimed(path, early=False)] == [place + 1]
 
 
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+@pytest.mark.parametrize("kind", SIZES)
+@pytest.mark.parametrize("much", [SECOND, 2**32 * 1000])
+def test_one_step_back_of_the_upper_half_of_a_time(tmp_path, form, kind, much):
+    """The lower half goes on as if nothing had happened."""
+    found = packets(map(SIZES[kind], range(2000)))
+    path = tmp_path / "c.pcap"
+    for place in (50, 102, 1999):
+        early = dataclasses.replace(found[place], time=found[place].time - much)
+        path.write_bytes(form.file([*found[:place], early, *found[place + 1 :]]))
+        clock = observe(path, shipped()).clock
+        assert (clock.backwards, clock.furthest) == (1, much - 1000), place
+
+
 def test_the_columns_are_not_made_for_good_blocks(tmp_path, monkeypatch):
     path = tmp_path / "c.pcap"
     path.write_bytes(pcap(packets(map(ixy_frame, range(4000)))))

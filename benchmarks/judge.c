@@ -1,5 +1,5 @@
 /* The rules of pytest-ixy about packets in C, as a yardstick: count, bounds, duplicates, size, structure,
- * timestamps.
+ * timestamps; of order how many are late, of fresh how often numbers fall far.
  *
  *     cc -O3 -o judge judge.c && ./judge CAPTURE PACKETS
  *
@@ -19,9 +19,12 @@
 enum { HEADER = 24, RECORD = 16, LONGEST = 262144, FRAME = 60, UDP_LENGTH = 26, SEQUENCE_AT = 22 };
 
 static struct {
-    uint64_t frames, udp, numbered, size, structure, shortened, repeated, highest;
+    uint64_t frames, udp, numbered, size, structure, shortened, repeated, highest, late, falls;
     uint64_t time, backwards, furthest, out_of_range, unset, early;
 } seen;
+
+static uint64_t window;     /* further than that a number does not fall */
+static uint32_t previous;
 
 static uint64_t *bitmap;    /* one bit per number; the kernel gives pages when they are touched */
 
@@ -35,10 +38,14 @@ static inline uint32_t pair(const uint8_t *at) { return (uint32_t)at[0] << 8 | a
 
 static inline void number(uint32_t value) {
     uint64_t bit = 1ull << (value & 63), *slot = &bitmap[value >> 6];
-    seen.repeated += (*slot & bit) != 0;
+    int repeated = (*slot & bit) != 0;
+    seen.repeated += repeated;
     *slot |= bit;
     seen.numbered++;
+    seen.falls += (uint64_t)previous > value + window;
+    previous = value;
     if (value > seen.highest) seen.highest = value;
+    else seen.late += !repeated && value < seen.highest;
 }
 
 /* Offset of the UDP header; 0 when there is none, -1 when the headers cannot be parsed. */
@@ -121,6 +128,7 @@ static int walk(const uint8_t *data, uint64_t size) {
 int main(int count, char **arguments) {
     if (count != 3) return 2;
     uint64_t packets = strtoull(arguments[2], NULL, 10);
+    window = packets < 8 ? 1 : packets / 4 < 4096 ? packets / 4 : 4096;
     int file = open(arguments[1], O_RDONLY);
     struct stat status;
     if (file < 0 || fstat(file, &status) || status.st_size < HEADER) return 2;
@@ -130,11 +138,11 @@ int main(int count, char **arguments) {
     madvise(data, status.st_size, MADV_SEQUENTIAL);
     int whole = walk(data, status.st_size);
     printf("frames %lu udp %lu numbered %lu highest %lu duplicates %lu size %lu structure %lu shortened %lu "
-           "backwards %lu out-of-range %lu unset %lu\n",
+           "late %lu falls %lu backwards %lu out-of-range %lu unset %lu\n",
            seen.frames, seen.udp, seen.numbered, seen.highest, seen.repeated, seen.size, seen.structure,
-           seen.shortened, seen.backwards, seen.out_of_range, seen.unset);
+           seen.shortened, seen.late, seen.falls, seen.backwards, seen.out_of_range, seen.unset);
     int bounds = seen.highest + 1 >= packets && seen.highest <= 2 * packets;
-    int good = seen.udp == packets && bounds && !seen.repeated && !seen.size && !seen.structure;
+    int good = seen.udp == packets && bounds && !seen.repeated && !seen.size && !seen.structure && !seen.falls;
     int mixed = (seen.early && seen.early < seen.frames) || (seen.unset == seen.frames && seen.frames > 1);
     good = good && !seen.backwards && !seen.out_of_range && !mixed;
     return !whole ? 2 : good ? 0 : 1;

@@ -18,6 +18,8 @@ from pytest_ixy.rules.evidence import Evidence, Packet
 from pytest_ixy.rules.finding import Finding, Outcome
 from pytest_ixy.rules.foreign import FOREIGN
 from pytest_ixy.rules.frame import SIZE, STRUCTURE
+from pytest_ixy.rules.fresh import FRESH
+from pytest_ixy.rules.order import ORDER
 from pytest_ixy.rules.rule import Option, Rule, Severity
 from pytest_ixy.rules.sequence import BOUNDS, COUNT, DUPLICATES
 from pytest_ixy.rules.timestamps import TIMESTAMPS
@@ -43,7 +45,9 @@ __all__ = [
 ]
 
 GROUP = "pytest_ixy.rules"
-BUILT_IN = (COMPLETE, SENT, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, TIMESTAMPS, FOREIGN, EXITS)
+BUILT_IN = (
+    COMPLETE, SENT, FRESH, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, ORDER, TIMESTAMPS, FOREIGN, EXITS,
+)  # fmt: skip
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 

@@ -16,22 +16,12 @@ from pathlib import Path
 import pytest
 
 from pytest_ixy import paths
+from pytest_ixy.rules import rules
 from pytest_ixy.sweep import processes, sweep
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "virtio"
 PROGRAMS = ("pktgen", "fwd", "pcap")
-RULES = (
-    "complete",
-    "sent",
-    "count",
-    "sequence-bounds",
-    "duplicates",
-    "size",
-    "structure",
-    "timestamps",
-    "foreign",
-    "exits",
-)
+RULES = tuple(rules())
 ALL = {f"{test}-{role}" for test in ("build", "role") for role in PROGRAMS} | {
     f"capture-{rule}" for rule in RULES
 }

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_ixy.dialect import shipped
 from pytest_ixy.rules.kernel import seen
+from pytest_ixy.rules.kernel.falls import consecutive
 from pytest_ixy.rules.kernel.observed import observe
 from pytest_ixy.rules.kernel.seen import Repeat, Seen
 
@@ -27,7 +28,7 @@ def obvious(numbers):
 def fill(one, numbers, size):
     for start in range(0, len(numbers), size):
         batch = np.array(numbers[start : start + size], np.uint32)
-        one.add(batch, lambda places, start=start: places + start + 1)
+        one.add(batch, lambda places, start=start: places + start + 1, consecutive=consecutive(batch))
 
 
 def check(numbers, size):

@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_ixy.capture import Block, CaptureFlaw, Flaw, blocks
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.rules.kernel.clock import Clock
+from pytest_ixy.rules.kernel.falls import Falls, consecutive
 from pytest_ixy.rules.kernel.layout import Layout
 from pytest_ixy.rules.kernel.lengths import Lengths
 from pytest_ixy.rules.kernel.numbered import numbered
@@ -34,6 +35,7 @@ class Observed:
         highest: The highest sequence number, None when there is none.
         repeated: Packets whose sequence number came before, at whatever distance.
         repeats: The first few of those.
+        deepest_fall: The furthest that a number lies below the one before it; 0 where none does.
         size: UDP packets whose frame does not have the dialect's size.
         structure: UDP packets without the dialect's structure, and frames that cannot be parsed.
         clock: The times of all frames.
@@ -51,6 +53,7 @@ class Observed:
     highest: int | None
     repeated: int
     repeats: tuple[Repeat, ...]
+    deepest_fall: int
     size: Offenders
     structure: Offenders
     clock: Clock
@@ -82,7 +85,7 @@ class _Tally:
         self._frames = self._numbered = 0
         self._begin: int | None = None
         self._end = 0
-        self.seen = Seen()
+        self.seen, self._falls = Seen(), Falls()
         self._lengths, self._shape = Lengths(dialect.size), Shape(dialect)
         self._clock, self._strangers = Clock(), Strangers()
 
@@ -96,7 +99,9 @@ class _Tally:
         self._clock.add(sight)
         self._strangers.add(sight)
         self._numbered += sight.sequence.size
-        self.seen.add(sight.sequence, sight.frames_of)
+        rising = consecutive(sight.sequence)
+        self.seen.add(sight.sequence, sight.frames_of, consecutive=rising)
+        self._falls.add(sight.sequence, consecutive=rising)
 
     def observed(self, flaw: CaptureFlaw | None) -> Observed:
         return Observed(
@@ -111,6 +116,7 @@ class _Tally:
             highest=self.seen.highest,
             repeated=self.seen.repeated,
             repeats=self.seen.first,
+            deepest_fall=self._falls.deepest,
             size=self._lengths.wrong.offenders(),
             structure=self._shape.wrong.offenders(),
             clock=self._clock,

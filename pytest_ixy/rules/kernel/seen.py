@@ -63,22 +63,26 @@ class Seen:
         self._state[self._state == MINE] = DONE
         self._fresh()
 
-    def add(self, numbers: Numbers, frame_of: Callable[[Places], Places]) -> None:
+    def add(
+        self, numbers: Numbers, frame_of: Callable[[Places], Places], *, consecutive: bool = False
+    ) -> None:
         """Mark numbers in the order of the capture.
 
         Args:
             numbers: Of the next packets.
             frame_of: Frame numbers of some of these packets, given their places in `numbers`.
+            consecutive: Whether each number is known to be one more than the one before it.
         """
         if not numbers.size:
             return
-        low, high = int(np.minimum.reduce(numbers)), int(np.maximum.reduce(numbers))
+        ends = (numbers[0], numbers[-1]) if consecutive else (numbers.min(), numbers.max())
+        low, high = int(ends[0]), int(ends[1])
         self.highest = max(self.highest or 0, high)
         near = high - low < SPAN
         pages = np.arange(low >> PAGE, (high >> PAGE) + 1) if near else _pages(numbers)
         self._claim(pages)
         if near and np.count_nonzero(self._state[pages] == MINE) == pages.size:
-            self._add_near(numbers, low, high, frame_of)
+            self._add_near(numbers, low, high, frame_of, consecutive=consecutive)
             return
         places = np.flatnonzero(self._state[numbers >> PAGE] == MINE)
         self._add_far(numbers[places], lambda some: frame_of(places[some]))
@@ -90,11 +94,19 @@ class Seen:
         self._used += taken.size
         self.left_out = self.left_out or taken.size < free.size
 
-    def _add_near(self, numbers: Numbers, low: int, high: int, frame_of: Callable[[Places], Places]) -> None:
+    def _add_near(
+        self,
+        numbers: Numbers,
+        low: int,
+        high: int,
+        frame_of: Callable[[Places], Places],
+        *,
+        consecutive: bool,
+    ) -> None:
         stretch, base = slice(low >> 3, (high >> 3) + 1), low & ~7
         marks = np.unpackbits(self._bits[stretch], bitorder="little")
         ordered = slice(low - base, high + 1 - base)
-        if _consecutive(numbers) and not np.count_nonzero(marks[ordered]):
+        if consecutive and not np.count_nonzero(marks[ordered]):
             marks[ordered] = 1
         else:
             before, places = int(np.count_nonzero(marks)), numbers - np.uint32(base)
@@ -125,12 +137,6 @@ class Seen:
         self._noted += places.size
         pairs = zip(numbers[places].tolist(), frame_of(places).tolist(), strict=True)
         self._first += [Repeat(number, frame) for number, frame in pairs]
-
-
-def _consecutive(numbers: Numbers) -> bool:
-    if int(numbers[-1]) - int(numbers[0]) + 1 != numbers.size:
-        return False
-    return int(np.count_nonzero(numbers[1:] - numbers[:-1] == 1)) == numbers.size - 1
 
 
 def _pages(numbers: Numbers) -> Places:

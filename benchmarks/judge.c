@@ -1,12 +1,12 @@
 /* The rules of pytest-ixy about packets in C, as a yardstick: count, bounds, duplicates, size, structure,
- * timestamps; of order how many are late, of fresh how often numbers fall far.
+ * loss, timestamps; of order how many are late, of fresh how often numbers fall far.
  *
  *     cc -O3 -o judge judge.c && ./judge CAPTURE PACKETS
  *
  * Classic pcap in all four variants; Ethernet, up to two VLAN tags, IPv4 or IPv6 without extension
  * headers, UDP; other protocols' headers are not looked into. One line of
- * "name value" pairs goes to stdout; the status is 0 when every rule holds, 1 when not, 2 when the
- * capture cannot be read to its end.
+ * "name value" pairs goes to stdout; the status is 0 when every rule holds (loss is only told), 1 when
+ * not, 2 when the capture cannot be read to its end.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -19,7 +19,7 @@
 enum { HEADER = 24, RECORD = 16, LONGEST = 262144, FRAME = 60, UDP_LENGTH = 26, SEQUENCE_AT = 22 };
 
 static struct {
-    uint64_t frames, udp, numbered, size, structure, shortened, repeated, highest, late, falls;
+    uint64_t frames, udp, numbered, size, structure, shortened, repeated, highest, late, falls, lost, bursts;
     uint64_t time, backwards, furthest, out_of_range, unset, early;
 } seen;
 
@@ -109,6 +109,19 @@ static inline void stamp(uint32_t seconds, uint32_t fraction, uint64_t second) {
     seen.time = time;
 }
 
+/* Count the numbers missing below the highest one up to `bound`, and the runs that they stand in. */
+static void lose(uint64_t bound) {
+    uint64_t top = seen.highest < bound ? seen.highest : bound, before = 0;
+    while (top && !(bitmap[top >> 6] >> (top & 63) & 1)) top--;
+    for (uint64_t at = 0; at <= top >> 6; at++) {
+        uint64_t missing = ~bitmap[at];
+        if (at == top >> 6) missing &= (1ull << (top & 63)) - 1;
+        seen.lost += __builtin_popcountll(missing);
+        seen.bursts += __builtin_popcountll(missing & ~(missing << 1 | before));
+        before = missing >> 63;
+    }
+}
+
 /* Whether the file is whole. */
 static int walk(const uint8_t *data, uint64_t size) {
     uint32_t magic = word(data, 0);
@@ -137,10 +150,12 @@ int main(int count, char **arguments) {
     if (data == MAP_FAILED || bitmap == MAP_FAILED) return 2;
     madvise(data, status.st_size, MADV_SEQUENTIAL);
     int whole = walk(data, status.st_size);
+    lose(2 * packets);
     printf("frames %lu udp %lu numbered %lu highest %lu duplicates %lu size %lu structure %lu shortened %lu "
-           "late %lu falls %lu backwards %lu out-of-range %lu unset %lu\n",
+           "late %lu falls %lu lost %lu bursts %lu backwards %lu out-of-range %lu unset %lu\n",
            seen.frames, seen.udp, seen.numbered, seen.highest, seen.repeated, seen.size, seen.structure,
-           seen.shortened, seen.late, seen.falls, seen.backwards, seen.out_of_range, seen.unset);
+           seen.shortened, seen.late, seen.falls, seen.lost, seen.bursts, seen.backwards, seen.out_of_range,
+           seen.unset);
     int bounds = seen.highest + 1 >= packets && seen.highest <= 2 * packets;
     int good = seen.udp == packets && bounds && !seen.repeated && !seen.size && !seen.structure && !seen.falls;
     int mixed = (seen.early && seen.early < seen.frames) || (seen.unset == seen.frames && seen.frames > 1);

@@ -18,7 +18,17 @@ from pytest_ixy.bundle import Bundle, CaptureRecord, Manifest, ProviderRecord, T
 from pytest_ixy.rules import Evidence, pick
 from pytest_ixy.thrift import thrift
 
-RULES = ("fresh", "count", "sequence-bounds", "duplicates", "size", "structure", "order", "timestamps")
+RULES = (
+    "fresh",
+    "count",
+    "sequence-bounds",
+    "duplicates",
+    "size",
+    "structure",
+    "order",
+    "loss",
+    "timestamps",
+)
 
 
 def bundle(capture: Path, packets: int) -> Bundle:

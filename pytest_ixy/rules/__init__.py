@@ -19,6 +19,7 @@ from pytest_ixy.rules.finding import Finding, Outcome
 from pytest_ixy.rules.foreign import FOREIGN
 from pytest_ixy.rules.frame import SIZE, STRUCTURE
 from pytest_ixy.rules.fresh import FRESH
+from pytest_ixy.rules.loss import LOSS
 from pytest_ixy.rules.order import ORDER
 from pytest_ixy.rules.rule import Option, Rule, Severity
 from pytest_ixy.rules.sequence import BOUNDS, COUNT, DUPLICATES
@@ -46,7 +47,7 @@ __all__ = [
 
 GROUP = "pytest_ixy.rules"
 BUILT_IN = (
-    COMPLETE, SENT, FRESH, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, ORDER, TIMESTAMPS, FOREIGN, EXITS,
+    COMPLETE, SENT, FRESH, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, ORDER, LOSS, TIMESTAMPS, FOREIGN, EXITS,
 )  # fmt: skip
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

@@ -18,10 +18,9 @@ from bundles import make_bundle, make_manifest, make_run
 from captures import ixy_frame, packets, pcap
 
 from pytest_ixy.bundle import CAPTURE, Build, BuildStep, CaptureRecord, Exit, write
-
-ROLES = ("pktgen", "fwd", "pcap")
 from pytest_ixy.rules import rules
 
+ROLES = ("pktgen", "fwd", "pcap")
 RULES = tuple(rules())
 TESTS = [
     *(f"test_{kind}[{{0}}-{role}]" for kind in ("build", "role") for role in ROLES),

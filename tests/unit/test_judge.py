@@ -16,10 +16,9 @@ from captures import Packet, ixy_frame, packets, pcap, pcapng
 
 from pytest_ixy import cli
 from pytest_ixy.bundle import CaptureRecord
-
-GOOD = pcap(packets(map(ixy_frame, range(100))))
 from pytest_ixy.rules import rules
 
+GOOD = pcap(packets(map(ixy_frame, range(100))))
 RULES = list(rules())
 
 

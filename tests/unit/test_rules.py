@@ -19,20 +19,10 @@ from pytest_ixy.errors import UsageError
 from pytest_ixy.rules import Finding, Rule, judge, pick, rules
 
 NAMES = [
-    "complete",
-    "sent",
-    "fresh",
-    "count",
-    "sequence-bounds",
-    "duplicates",
-    "size",
-    "structure",
-    "order",
-    "timestamps",
-    "foreign",
-    "exits",
-]
-OF_PACKETS = ["fresh", "sequence-bounds", "duplicates", "size", "structure", "order"]
+    "complete", "sent", "fresh", "count", "sequence-bounds", "duplicates", "size", "structure",
+    "order", "loss", "timestamps", "foreign", "exits",
+]  # fmt: skip
+OF_PACKETS = ["fresh", "sequence-bounds", "duplicates", "size", "structure", "order", "loss"]
 OF_FRAMES = ["timestamps", "foreign"]
 
 

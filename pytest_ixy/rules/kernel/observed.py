@@ -36,6 +36,8 @@ class Observed:
         repeated: Packets whose sequence number came before, at whatever distance.
         repeats: The first few of those.
         deepest_fall: The furthest that a number lies below the one before it; 0 where none does.
+        replicated: Different sequence numbers that came more than once.
+        seen: Which sequence numbers came.
         size: UDP packets whose frame does not have the dialect's size.
         structure: UDP packets without the dialect's structure, and frames that cannot be parsed.
         clock: The times of all frames.
@@ -54,6 +56,8 @@ class Observed:
     repeated: int
     repeats: tuple[Repeat, ...]
     deepest_fall: int
+    replicated: int
+    seen: Seen
     size: Offenders
     structure: Offenders
     clock: Clock
@@ -117,6 +121,8 @@ class _Tally:
             repeated=self.seen.repeated,
             repeats=self.seen.first,
             deepest_fall=self._falls.deepest,
+            replicated=self.seen.replicated,
+            seen=self.seen,
             size=self._lengths.wrong.offenders(),
             structure=self._shape.wrong.offenders(),
             clock=self._clock,

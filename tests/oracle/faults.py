@@ -28,6 +28,11 @@ def of_packets(change: Callable[[Packets, int], Sequence[Packet]]) -> Fault:
     return lambda found, at, form: form.file(change(list(found), at))
 
 
+def of_order(change: Callable[[Packets, int], Sequence[Packet]]) -> Fault:
+    """Changes which packets come when; each is stamped when it comes."""
+    return of_packets(lambda found, at: packets(packet.data for packet in change(found, at)))
+
+
 def of_frame(change: Callable[[bytes], bytes]) -> Fault:
     """Changes the bytes of the packet at that place; captured and original length stay honest."""
     return of_packets(
@@ -48,21 +53,21 @@ def of_every_number(change: Callable[[int], int]) -> Fault:
 
 
 def lose(burst: int = 1) -> Fault:
-    return of_packets(lambda found, at: found[:at] + found[at + burst :])
+    return of_order(lambda found, at: found[:at] + found[at + burst :])
 
 
 def lose_the_rest() -> Fault:
-    return of_packets(lambda found, at: found[:at])
+    return of_order(lambda found, at: found[:at])
 
 
 def duplicate(distance: int) -> Fault:
     """The packet comes again behind that many others."""
-    return of_packets(lambda found, at: [*found[: at + 1 + distance], found[at], *found[at + 1 + distance :]])
+    return of_order(lambda found, at: [*found[: at + 1 + distance], found[at], *found[at + 1 + distance :]])
 
 
 def overwrite(distance: int) -> Fault:
     """In the packet's place stands the one from that many places before, counted around the end."""
-    return of_packets(lambda found, at: [*found[:at], found[at - distance], *found[at + 1 :]])
+    return of_order(lambda found, at: [*found[:at], found[at - distance], *found[at + 1 :]])
 
 
 def swap(distance: int) -> Fault:
@@ -71,16 +76,16 @@ def swap(distance: int) -> Fault:
         found[at], found[other] = found[other], found[at]
         return found
 
-    return of_packets(change)
+    return of_order(change)
 
 
 def stale(count: int, *, first: int = 0, pushed_out: bool = False) -> Fault:
     """Packets of an earlier trial come before; pcap may have ended that many packets early for it."""
-    return of_packets(lambda found, _at: good(count, first=first) + found[: len(found) - count * pushed_out])
+    return of_order(lambda found, _at: good(count, first=first) + found[: len(found) - count * pushed_out])
 
 
 def insert(frame: bytes) -> Fault:
-    return of_packets(lambda found, at: [*found[:at], Packet(frame, found[at].time), *found[at:]])
+    return of_order(lambda found, at: [*found[:at], Packet(frame), *found[at:]])
 
 
 def stamp(difference: int) -> Fault:

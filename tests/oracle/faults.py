@@ -13,15 +13,29 @@ from dataclasses import replace
 from captures import Packet, ixy_frame, packets
 from formats import Format
 
+from pytest_ixy.dialect import Dialect, shipped
+
 Packets = list[Packet]
 Fault = Callable[[Packets, int, Format], bytes]
 
 NUMBER_AT = 56
+IXY = shipped()
 
 
-def good(count: int, *, first: int = 0) -> Packets:
+def good(count: int, *, first: int = 0, dialect: Dialect | None = None) -> Packets:
     """What a good trial captures."""
-    return packets(map(ixy_frame, range(first, first + count)))
+    return packets(dialect_frame(dialect or IXY, number) for number in range(first, first + count))
+
+
+def dialect_frame(dialect: Dialect, number: int) -> bytes:
+    """A packet as the dialect's forwarder passes it on; where any byte will do, it has ixy's."""
+    free = ixy_frame(0).ljust(dialect.size, b"\0")
+    frame = bytearray(
+        own if byte is None else byte for byte, own in zip(dialect.arriving, free, strict=False)
+    )
+    if (where := dialect.number) is not None:
+        frame[where.at : where.at + where.width] = (number + where.first).to_bytes(where.width, where.order)
+    return bytes(frame)
 
 
 def of_packets(change: Callable[[Packets, int], Sequence[Packet]]) -> Fault:

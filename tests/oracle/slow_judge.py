@@ -6,6 +6,8 @@ those about sequence numbers are in `slow_sequence.py`, those about bytes in `sl
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from slow_bytes import checksum, foreign, payload, size, structure
 from slow_packets import parse
 from slow_reader import read
@@ -51,7 +53,7 @@ def timestamps(trial: Trial) -> Verdict:
     if not stamped:
         return SKIPPED
     times = [frame.time or 0 for frame in stamped]
-    back = [before - after for before, after in zip(times, times[1:], strict=False) if after < before]
+    back = [before - after for before, after in pairwise(times) if after < before]
     odd = sum(frame.out_of_range for frame in stamped)
     unset = sum(time < YEAR_2000 for time in times)
     numbers = {

@@ -43,7 +43,7 @@ class Trial:
 
     @property
     def numbered(self) -> list[tuple[int, int]]:
-        """Frame number (from 1) and sequence number of all packets that have one; none if they prove nothing."""
+        """Frame number (from 1) and sequence number of all packets that have one, if that is wide enough."""
         number = self.dialect.number
         if number is None or number.first + self.expected > 256**number.width:
             return []

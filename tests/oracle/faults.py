@@ -13,19 +13,38 @@ from dataclasses import replace
 from captures import Packet, ixy_frame, packets
 from formats import Format
 
+from pytest_ixy.dialect import Dialect, shipped
+
 Packets = list[Packet]
 Fault = Callable[[Packets, int, Format], bytes]
 
 NUMBER_AT = 56
+IXY = shipped()
 
 
-def good(count: int, *, first: int = 0) -> Packets:
+def good(count: int, *, first: int = 0, dialect: Dialect | None = None) -> Packets:
     """What a good trial captures."""
-    return packets(map(ixy_frame, range(first, first + count)))
+    return packets(dialect_frame(dialect or IXY, number) for number in range(first, first + count))
+
+
+def dialect_frame(dialect: Dialect, number: int) -> bytes:
+    """A packet as the dialect's forwarder passes it on; where any byte will do, it has ixy's."""
+    free = ixy_frame(0).ljust(dialect.size, b"\0")
+    frame = bytearray(
+        own if byte is None else byte for byte, own in zip(dialect.arriving, free, strict=False)
+    )
+    if (where := dialect.number) is not None:
+        frame[where.at : where.at + where.width] = (number + where.first).to_bytes(where.width, where.order)
+    return bytes(frame)
 
 
 def of_packets(change: Callable[[Packets, int], Sequence[Packet]]) -> Fault:
     return lambda found, at, form: form.file(change(list(found), at))
+
+
+def of_order(change: Callable[[Packets, int], Sequence[Packet]]) -> Fault:
+    """Changes which packets come when; each is stamped when it comes."""
+    return of_packets(lambda found, at: packets(packet.data for packet in change(found, at)))
 
 
 def of_frame(change: Callable[[bytes], bytes]) -> Fault:
@@ -48,21 +67,21 @@ def of_every_number(change: Callable[[int], int]) -> Fault:
 
 
 def lose(burst: int = 1) -> Fault:
-    return of_packets(lambda found, at: found[:at] + found[at + burst :])
+    return of_order(lambda found, at: found[:at] + found[at + burst :])
 
 
 def lose_the_rest() -> Fault:
-    return of_packets(lambda found, at: found[:at])
+    return of_order(lambda found, at: found[:at])
 
 
 def duplicate(distance: int) -> Fault:
     """The packet comes again behind that many others."""
-    return of_packets(lambda found, at: [*found[: at + 1 + distance], found[at], *found[at + 1 + distance :]])
+    return of_order(lambda found, at: [*found[: at + 1 + distance], found[at], *found[at + 1 + distance :]])
 
 
 def overwrite(distance: int) -> Fault:
     """In the packet's place stands the one from that many places before, counted around the end."""
-    return of_packets(lambda found, at: [*found[:at], found[at - distance], *found[at + 1 :]])
+    return of_order(lambda found, at: [*found[:at], found[at - distance], *found[at + 1 :]])
 
 
 def swap(distance: int) -> Fault:
@@ -71,16 +90,16 @@ def swap(distance: int) -> Fault:
         found[at], found[other] = found[other], found[at]
         return found
 
-    return of_packets(change)
+    return of_order(change)
 
 
 def stale(count: int, *, first: int = 0, pushed_out: bool = False) -> Fault:
     """Packets of an earlier trial come before; pcap may have ended that many packets early for it."""
-    return of_packets(lambda found, _at: good(count, first=first) + found[: len(found) - count * pushed_out])
+    return of_order(lambda found, _at: good(count, first=first) + found[: len(found) - count * pushed_out])
 
 
 def insert(frame: bytes) -> Fault:
-    return of_packets(lambda found, at: [*found[:at], Packet(frame, found[at].time), *found[at:]])
+    return of_order(lambda found, at: [*found[:at], Packet(frame), *found[at:]])
 
 
 def stamp(difference: int) -> Fault:

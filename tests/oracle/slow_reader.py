@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 LONGEST_FRAME = 262_144
 LARGEST_BLOCK = 1 << 20
@@ -24,10 +25,19 @@ SECTION = b"\x0a\x0d\x0d\x0a"
 
 @dataclass
 class Frame:
-    """One frame: its bytes and its length on the wire."""
+    """One frame.
+
+    Attributes:
+        data: Its bytes.
+        original: Its length on the wire.
+        time: When it was captured in ns since 1970; None where the record cannot tell.
+        out_of_range: True when the fraction of a second is a whole one or more.
+    """
 
     data: bytes
     original: int
+    time: int | None = None
+    out_of_range: bool = False
 
 
 @dataclass
@@ -52,7 +62,7 @@ def read(data: bytes) -> Reading:
 def _classic(data: bytes) -> Reading:
     if len(data) < 24:
         return Reading(flaw="header cut")
-    order = CLASSIC[data[:4]][0]
+    order, unit = CLASSIC[data[:4]]
     (link,) = struct.unpack_from(order + "I", data, 20)
     if link & 0xFFFF != ETHERNET:
         return Reading(flaw="other link type")
@@ -68,7 +78,9 @@ def _classic(data: bytes) -> Reading:
         if len(data) - at - 16 < captured:
             reading.flaw = "cut"
             return reading
-        reading.frames.append(Frame(data[at + 16 : at + 16 + captured], original))
+        seconds, part = struct.unpack_from(order + "II", data, at)
+        time, odd = seconds * 10**9 + part * unit, part * unit >= 10**9
+        reading.frames.append(Frame(data[at + 16 : at + 16 + captured], original, time, odd))
         at += 16 + captured
     return reading
 
@@ -91,7 +103,7 @@ def _sections(data: bytes) -> Reading:
 
 def _walk(data: bytes, reading: Reading) -> None:
     order, sections, at = "<", 0, 0
-    interfaces: list[tuple[int, int]] = []
+    interfaces: list[Interface] = []
     while at < len(data):
         left = len(data) - at
         if left < 12:
@@ -110,7 +122,7 @@ def _walk(data: bytes, reading: Reading) -> None:
             raise Flawed("cut")
         block = data[at : at + total]
         if kind == 1:
-            interfaces.append(struct.unpack_from(order + "H2xI", block, 8))
+            interfaces.append(_interface(block, order))
         if kind in {2, 3, 6}:
             reading.frames.append(_packet(kind, block, order, interfaces))
         at += total
@@ -132,22 +144,54 @@ def _check_length(kind: int, total: int) -> None:
         raise Flawed("corrupt")
 
 
-def _packet(kind: int, block: bytes, order: str, interfaces: list[tuple[int, int]]) -> Frame:
+@dataclass
+class Interface:
+    """Link type, snap length, and the ns of a tick as a fraction; `offset` ns are added."""
+
+    link: int
+    snap: int
+    tick: Fraction = Fraction(1_000)
+    offset: int = 0
+
+    def time(self, ticks: int) -> int:
+        return int(ticks * self.tick) + self.offset
+
+
+def _interface(block: bytes, order: str) -> Interface:
+    found = Interface(*struct.unpack_from(order + "H2xI", block, 8))
+    options, at = block[16:-4], 0
+    while at + 4 <= len(options):
+        code, length = struct.unpack_from(order + "HH", options, at)
+        value = options[at + 4 : at + 4 + length]
+        if code == 0 or len(value) < length:
+            break
+        if code == 9 and length == 1:
+            base, power = (2, value[0] & 127) if value[0] & 128 else (10, value[0])
+            found.tick = Fraction(10**9, base**power)
+        if code == 14 and length == 8:
+            found.offset = struct.unpack(order + "q", value)[0] * 10**9
+        at += 4 + (length + 3) // 4 * 4
+    return found
+
+
+def _packet(kind: int, block: bytes, order: str, interfaces: list[Interface]) -> Frame:
     """The frame of an obsolete (2), a simple (3) or an enhanced (6) packet block."""
     body, (again,) = block[8:-4], struct.unpack(order + "I", block[-4:])
     needed = 4 if kind == 3 else 20
     if again != len(block) or len(body) < needed:
         raise Flawed("corrupt")
-    which = 0
+    which, ticks = 0, None
     if kind == 3:
         (original,) = struct.unpack_from(order + "I", body)
-        limit = (interfaces[0][1] if interfaces else 0) or LONGEST_FRAME
+        limit = (interfaces[0].snap if interfaces else 0) or LONGEST_FRAME
         captured = min(original, limit)
     else:
         (which,) = struct.unpack_from(order + ("H" if kind == 2 else "I"), body)
-        captured, original = struct.unpack_from(order + "II", body, 12)
+        high, low, captured, original = struct.unpack_from(order + "IIII", body, 4)
+        ticks = high << 32 | low
     if captured > min(len(body) - needed, LONGEST_FRAME) or which >= len(interfaces):
         raise Flawed("corrupt")
-    if interfaces[which][0] != ETHERNET:
+    if interfaces[which].link != ETHERNET:
         raise Flawed("other link type")
-    return Frame(body[needed : needed + captured], original)
+    time = None if ticks is None else interfaces[which].time(ticks)
+    return Frame(body[needed : needed + captured], original, time)

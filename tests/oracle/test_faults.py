@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 COUNT = 100
 MIDDLE, LAST = 40, COUNT - 1
 
-BOUNDS = frozenset({"sequence-bounds"})
-OF_PACKETS = frozenset({"sequence-bounds", "duplicates", "size", "structure"})
+BOUNDS, ORDER, STAMPS = frozenset({"sequence-bounds"}), frozenset({"order"}), frozenset({"timestamps"})
+OF_FRAMES = frozenset({"fresh", "payload", "order", "loss", "checksum", "timestamps", "foreign"})
+OF_PACKETS = frozenset({"sequence-bounds", "duplicates", "size", "structure"}) | OF_FRAMES
 EVERYTHING_BEHIND = frozenset({"complete", "count", "sequence-bounds"})
 
 
@@ -31,6 +32,7 @@ class Row:
         fault: Injects it.
         fails: Rules that fail, wherever the fault is; those in neither set pass.
         last: Rules that fail besides where it hits the packet with the highest number, which is the last.
+        inside: Rules that fail besides where it does not.
         skips: Rules that cannot judge.
         reach: How many packets the fault hits, from its place on.
         padded: What fails instead in a format that pads records and tells their length besides (pcapng).
@@ -41,6 +43,7 @@ class Row:
     fault: Fault
     fails: frozenset[str] = frozenset()
     last: frozenset[str] = frozenset()
+    inside: frozenset[str] = frozenset()
     skips: frozenset[str] = frozenset()
     reach: int = 1
     padded: frozenset[str] | None = None
@@ -48,7 +51,7 @@ class Row:
 
     def outcomes(self, at: int, count: int, form: Format) -> dict[str, str]:
         fails = self.fails if self.padded is None or not form.slack else self.padded
-        fails |= self.last if at + self.reach >= count else frozenset()
+        fails |= self.last if at + self.reach >= count else self.inside
         skips = dict.fromkeys(self.skips, "skipped")
         return {**dict.fromkeys(NAMES, "passed"), **dict.fromkeys(fails, "failed"), **skips}
 
@@ -71,38 +74,47 @@ TABLE = (
     row("duplicate near", faults.duplicate(3), "count duplicates"),
     row("duplicate far", faults.duplicate(50), "count duplicates"),
     row("the one before again in its place", faults.overwrite(1), "duplicates", last=BOUNDS),
-    row("one from far before in its place", faults.overwrite(50), "duplicates", last=BOUNDS),
-    row("swap neighbours", faults.swap(1)),  # ixy-ci does not ask for an order
-    row("swap far ones", faults.swap(50)),
-    row("reverse", faults.of_packets(lambda found, _at: found[::-1])),
-    row("stamp backwards", faults.stamp(-1_000_000_000)),
-    row("stamp forwards", faults.stamp(3_600_000_000_000)),
+    # in the first half, which is where it is put, the other one comes too early, and not too late again
+    row("one from far off in its place", faults.overwrite(50), "duplicates order", anywhere=False),
+    row("swap neighbours", faults.swap(1), "order"),  # ixy-ci does not ask for an order
+    row("swap far ones", faults.swap(50), "order"),
+    row("reverse", faults.of_order(lambda found, _at: found[::-1]), "order"),
+    row("stamp backwards", faults.stamp(-1_000_000_000), "timestamps"),
+    row("stamp forwards", faults.stamp(3_600_000_000_000), inside=STAMPS),  # the next one is earlier
     # stale packets
     row("stale prefix", faults.stale(5), "count duplicates"),
     row("stale prefix, pcap full too early", faults.stale(5, pushed_out=True), "duplicates sequence-bounds"),
-    row("stale prefix of other numbers", faults.stale(5, first=150), "count"),
-    row("stale prefix of large numbers", faults.stale(5, first=5_000), "count sequence-bounds"),
+    row("stale prefix of other numbers", faults.stale(5, first=150), "count fresh order"),
+    row("stale prefix of large numbers", faults.stale(5, first=5_000), "count sequence-bounds fresh order"),
     # numbers
     row(
-        "numbers wrap at 64", faults.of_every_number(lambda number: number % 64), "duplicates sequence-bounds"
+        "numbers wrap at 64",
+        faults.of_every_number(lambda number: number % 64),
+        "duplicates sequence-bounds fresh",
     ),
-    row("numbers wrap at 2**32", faults.of_every_number(lambda number: number - 50), "sequence-bounds"),
+    row(
+        "numbers wrap at 2**32",
+        faults.of_every_number(lambda number: number - 50),
+        "sequence-bounds fresh order",
+    ),
     row("one number for all", faults.of_every_number(lambda _number: 7), "duplicates sequence-bounds"),
     row("numbers from 1", faults.of_every_number(lambda number: number + 1)),  # ixy-ci lets it pass
-    row("every second number", faults.of_every_number(lambda number: 2 * number)),  # so many may get lost
-    row("every third number", faults.of_every_number(lambda number: 3 * number), "sequence-bounds"),
+    # so many may get lost, but hardly so evenly
+    row("every second number", faults.of_every_number(lambda number: 2 * number), "loss"),
+    row("every third number", faults.of_every_number(lambda number: 3 * number), "sequence-bounds loss"),
     row("big-endian numbers", faults.of_every_number(lambda number: number << 24), "sequence-bounds"),
-    row("one big-endian number", faults.swap_number(), "sequence-bounds"),
+    row("one big-endian number", faults.swap_number(), "sequence-bounds", inside=ORDER),
     # bytes
-    row("all bytes one later", faults.shift(1), "count", last=BOUNDS),
-    row("all bytes one earlier", faults.shift(-1), "count", last=BOUNDS),
+    row("all bytes one later", faults.shift(1), "count foreign", last=BOUNDS),
+    row("all bytes one earlier", faults.shift(-1), "count foreign", last=BOUNDS),
     row("payload one later", faults.shift(1, 42), "structure", last=BOUNDS),
     row("payload one earlier", faults.shift(-1, 42), "structure", last=BOUNDS),
     # the number times 256 is out of bounds, unless it is small
-    row("number one later", faults.shift(1, 56), "sequence-bounds", anywhere=False),
+    row("number one later", faults.shift(1, 56), "sequence-bounds order", anywhere=False),
     row("number one earlier", faults.shift(-1, 56), "duplicates", last=BOUNDS),
-    row("IP total length too large", faults.put(16, b"\xff\xff")),  # etherparse does not compare it
-    row("IP total length off by one", faults.put(16, b"\0\x2f")),
+    # etherparse does not compare it
+    row("IP total length too large", faults.put(16, b"\xff\xff"), "checksum"),
+    row("IP total length off by one", faults.put(16, b"\0\x2f"), "checksum"),
     row("IP total length below its header", faults.put(16, b"\0\x13"), "count structure", last=BOUNDS),
     row("UDP length one more", faults.put(38, b"\0\x1b"), "structure", last=BOUNDS),
     row("UDP length one less", faults.put(38, b"\0\x19"), "structure", last=BOUNDS),
@@ -121,8 +133,8 @@ TABLE = (
     row("nothing left", faults.resize(0), "count structure", last=BOUNDS),
     row("snapped by one", faults.snap(59), "complete", last=BOUNDS),
     row("snapped in 'ixy'", faults.snap(44), "complete", last=BOUNDS),
-    row("snapped in UDP's header", faults.snap(41), "complete count", last=BOUNDS),
-    row("snapped to nothing", faults.snap(0), "complete count", last=BOUNDS),
+    row("snapped in UDP's header", faults.snap(41), "complete count foreign", last=BOUNDS),
+    row("snapped to nothing", faults.snap(0), "complete count foreign", last=BOUNDS),
     # lengths in the record
     row("claims one byte more on the wire", faults.claim(original=61), "complete size"),
     row("claims one byte less on the wire", faults.claim(original=59), "complete"),
@@ -155,14 +167,18 @@ TABLE = (
     row("file ends in its magic", faults.cut_head(3), "complete", skips=OF_PACKETS | {"count"}),
     row("file ends in its header", faults.cut_head(20), "complete", skips=OF_PACKETS | {"count"}),
     # foreign frames
-    row("ARP", faults.insert(captures.arp_frame())),
-    row("ARP as large as a record may be", faults.insert(captures.arp_frame().ljust(262_144, b"\0"))),
-    row("ARP without padding", faults.insert(captures.arp_frame()[:42])),
-    row("Ethernet's header alone", faults.insert(captures.arp_frame()[:14])),
-    row("spanning tree", faults.insert(STP)),
-    row("neighbour discovery", faults.insert(NEIGHBOUR)),
-    row("listener report", faults.insert(LISTENER)),
-    row("jumbo ICMP", faults.insert(JUMBO)),
+    row("ARP", faults.insert(captures.arp_frame()), "foreign"),
+    row(
+        "ARP as large as a record may be",
+        faults.insert(captures.arp_frame().ljust(262_144, b"\0")),
+        "foreign",
+    ),
+    row("ARP without padding", faults.insert(captures.arp_frame()[:42]), "foreign"),
+    row("Ethernet's header alone", faults.insert(captures.arp_frame()[:14]), "foreign"),
+    row("spanning tree", faults.insert(STP), "foreign"),
+    row("neighbour discovery", faults.insert(NEIGHBOUR), "foreign"),
+    row("listener report", faults.insert(LISTENER), "foreign"),
+    row("jumbo ICMP", faults.insert(JUMBO), "foreign"),
     row("a frame of 13 bytes", faults.insert(bytes(13)), "structure"),
     row("a frame of nothing", faults.insert(b""), "structure"),
     row("other UDP", faults.insert(MDNS), "count size structure"),

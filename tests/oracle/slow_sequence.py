@@ -52,7 +52,11 @@ def fresh(trial: Trial) -> Verdict:
             and abs(numbers[place] - numbers[jump - 1]) <= window
         ]
         jumps = jumps[: back[-1]] if back else [*jumps, place]
-    falls = [jump for jump in jumps if numbers[jump] < numbers[jump - 1]]
+    falls = [
+        jump
+        for jump in jumps
+        if numbers[jump] < numbers[jump - 1] and len(numbers) - jump >= min(window, jump)
+    ]
     stale = falls[-1] if falls else 0
     return verdict(falls, {"restarts": len(falls), "stale": stale, "packets": len(numbers)})
 
@@ -61,7 +65,11 @@ def order(trial: Trial) -> Verdict:
     """RFC 4737, with only the first arrival of each number; RFC 5236's displacements."""
     if not trial.numbered:
         return SKIPPED
-    arrived = list(dict.fromkeys(number for _, number in trial.numbered))
+    bound = trial.dialect.first + 2 * trial.expected
+    kept = [number for _, number in trial.numbered if number <= bound]
+    arrived = list(dict.fromkeys(kept))
+    if not arrived:
+        return SKIPPED
     frames = {number: place for place, number in reversed(trial.numbered)}
     extents, late = [], []
     highest = -1
@@ -79,9 +87,10 @@ def order(trial: Trial) -> Verdict:
         "max_extent": max(extents, default=0),
         "mean_extent": sum(extents) / len(extents) if extents else 0.0,
         "packets": total,
-        "density_early": sum(-8 <= move < 0 for move in moved) / total,
-        "density_late": sum(0 < move <= 8 for move in moved) / total,
+        "density_early": sum(move < 0 for move in moved) / total,
+        "density_late": sum(move > 0 for move in moved) / total,
         "density_beyond": sum(abs(move) > 8 for move in moved) / total,
+        "left_out": len(trial.numbered) - len(kept),
     }
     return verdict(extents, numbers, late)
 

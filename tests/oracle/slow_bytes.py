@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from slow_packets import FOUND, OTHER, UNREADABLE, UNTOLD, Packet
+from slow_packets import FOUND, OTHER, UNREADABLE, Packet
 from slow_trial import SKIPPED, Trial, Verdict, verdict
 
 
@@ -91,8 +91,8 @@ def udp_is_right(packet: Packet) -> bool:
 
 
 def foreign(trial: Trial) -> Verdict:
-    """Frames that are whole, or cut beyond telling, and not UDP."""
+    """Frames that can be parsed and are not UDP."""
     if not trial.packets:
         return SKIPPED
-    found = [place for place, packet in enumerate(trial.packets, 1) if packet.kind in {OTHER, UNTOLD}]
+    found = [place for place, packet in enumerate(trial.packets, 1) if packet.kind == OTHER]
     return verdict(found, {"foreign": len(found), "frames": len(trial.packets)}, found)

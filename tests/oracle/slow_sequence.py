@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from slow_trial import SKIPPED, Trial, Verdict, verdict
 
@@ -96,4 +97,41 @@ def order(trial: Trial) -> Verdict:
 
 
 def loss(trial: Trial) -> Verdict:
-    return SKIPPED
+    """RFC 3357's loss periods are bursts; a loss is noticeable when the one before is at most 16 away."""
+    first, bound = trial.dialect.first, trial.dialect.first + 2 * trial.expected
+    came = {number for _, number in trial.numbered if first <= number <= bound}
+    if not came:
+        return SKIPPED
+    gaps = [
+        (before + 1, after) for before, after in pairwise([first - 1, *sorted(came)]) if after > before + 1
+    ]
+    lengths = [after - start for start, after in gaps]
+    lost, span = sum(lengths), max(came) - first + 1
+    inside = sum(length - 1 for length in lengths)  # one away from the one before
+    near = inside + sum(start - (after - 1) <= 16 for (_, after), (start, _) in pairwise(gaps))
+    numbers = {
+        "lost": lost,
+        "ratio": lost / span,
+        "bursts": len(gaps),
+        "longest": max(lengths, default=0),
+        "mean_burst": lost / len(gaps) if gaps else 0.0,
+        "noticeable": near / lost if lost else 0.0,
+    }
+    return verdict(lost / span > 0.5 or telling([start for start, _ in gaps], lengths), numbers)
+
+
+def telling(starts: list[int], lengths: list[int]) -> bool:
+    """The same distance, the same length, or the same remainder again and again."""
+    bursts = len(starts)
+    steps = Counter(after - before for before, after in pairwise(starts))
+    if bursts >= 16 and any(2 <= step < 65_536 and 10 * n >= 9 * (bursts - 1) for step, n in steps.items()):
+        return True
+    if bursts >= 8 and any(
+        4 <= length < 65_536 and 10 * n >= 9 * bursts for length, n in Counter(lengths).items()
+    ):
+        return True
+    return any(
+        bursts >= max(8, 128 / k) and 10 * max(Counter(start % k for start in starts).values()) >= 9 * bursts
+        for k in (2**power for power in range(1, 13))
+        if starts
+    )

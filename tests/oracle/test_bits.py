@@ -98,7 +98,7 @@ def failing_for_number(number: int, at: int) -> set[str]:
     """A number that nobody else has and that the bounds allow is free, unless it comes too early or late."""
     numbers = [number if place == at else place for place in range(COUNT)]
     fails = {"duplicates"} if len({*numbers}) < COUNT else set()
-    arrived = list(dict.fromkeys(numbers))
+    arrived = list(dict.fromkeys(number for number in numbers if number <= 2 * COUNT))
     fails |= {"order"} if arrived != sorted(arrived) else set()
     fails |= {"fresh"} if at == 0 and number - 1 > COUNT // 4 else set()  # as if of an earlier trial
     return fails if COUNT - 1 <= max(numbers) <= 2 * COUNT else fails | {"sequence-bounds"}

@@ -1,11 +1,11 @@
-/* The rules of pytest-ixy about packets in C, as a yardstick: count, bounds, duplicates, size, structure.
+/* The rules of pytest-ixy about packets in C, as a yardstick: count, bounds, duplicates, size, structure, loss.
  *
  *     cc -O3 -o judge judge.c && ./judge CAPTURE PACKETS
  *
  * Classic pcap in all four variants; Ethernet, up to two VLAN tags, IPv4 or IPv6 without extension
  * headers, UDP; other protocols' headers are not looked into. One line of
- * "name value" pairs goes to stdout; the status is 0 when every rule holds, 1 when not, 2 when the
- * capture cannot be read to its end.
+ * "name value" pairs goes to stdout; the status is 0 when every rule holds (loss is only told), 1 when
+ * not, 2 when the capture cannot be read to its end.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@
 enum { HEADER = 24, RECORD = 16, LONGEST = 262144, FRAME = 60, UDP_LENGTH = 26, SEQUENCE_AT = 22 };
 
 static struct {
-    uint64_t frames, udp, numbered, size, structure, shortened, repeated, highest;
+    uint64_t frames, udp, numbered, size, structure, shortened, repeated, highest, lost, bursts;
 } seen;
 
 static uint64_t *bitmap;    /* one bit per number; the kernel gives pages when they are touched */
@@ -87,6 +87,19 @@ static inline void judge(const uint8_t *frame, uint32_t captured, uint32_t origi
     }
 }
 
+/* Count the numbers missing below the highest one up to `bound`, and the runs that they stand in. */
+static void lose(uint64_t bound) {
+    uint64_t top = seen.highest < bound ? seen.highest : bound, before = 0;
+    while (top && !(bitmap[top >> 6] >> (top & 63) & 1)) top--;
+    for (uint64_t at = 0; at <= top >> 6; at++) {
+        uint64_t missing = ~bitmap[at];
+        if (at == top >> 6) missing &= (1ull << (top & 63)) - 1;
+        seen.lost += __builtin_popcountll(missing);
+        seen.bursts += __builtin_popcountll(missing & ~(missing << 1 | before));
+        before = missing >> 63;
+    }
+}
+
 /* Whether the file is whole. */
 static int walk(const uint8_t *data, uint64_t size) {
     uint32_t magic = word(data, 0);
@@ -113,9 +126,11 @@ int main(int count, char **arguments) {
     if (data == MAP_FAILED || bitmap == MAP_FAILED) return 2;
     madvise(data, status.st_size, MADV_SEQUENTIAL);
     int whole = walk(data, status.st_size);
-    printf("frames %lu udp %lu numbered %lu highest %lu duplicates %lu size %lu structure %lu shortened %lu\n",
+    lose(2 * packets);
+    printf("frames %lu udp %lu numbered %lu highest %lu duplicates %lu size %lu structure %lu shortened %lu"
+           " lost %lu bursts %lu\n",
            seen.frames, seen.udp, seen.numbered, seen.highest, seen.repeated, seen.size, seen.structure,
-           seen.shortened);
+           seen.shortened, seen.lost, seen.bursts);
     int bounds = seen.highest + 1 >= packets && seen.highest <= 2 * packets;
     int good = seen.udp == packets && bounds && !seen.repeated && !seen.size && !seen.structure;
     return !whole ? 2 : good ? 0 : 1;

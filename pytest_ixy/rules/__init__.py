@@ -17,6 +17,7 @@ from pytest_ixy.rules.ending import EXITS, judge_run
 from pytest_ixy.rules.evidence import Evidence, Packet
 from pytest_ixy.rules.finding import Finding, Outcome
 from pytest_ixy.rules.frame import SIZE, STRUCTURE
+from pytest_ixy.rules.loss import LOSS
 from pytest_ixy.rules.rule import Option, Rule, Severity
 from pytest_ixy.rules.sequence import BOUNDS, COUNT, DUPLICATES
 from pytest_ixy.rules.wholeness import COMPLETE, SENT
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 GROUP = "pytest_ixy.rules"
-BUILT_IN = (COMPLETE, SENT, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, EXITS)
+BUILT_IN = (COMPLETE, SENT, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, LOSS, EXITS)
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from pytest_ixy.bundle import Bundle, Manifest, NodeRecord
     from pytest_ixy.dialect import Dialect
     from pytest_ixy.rules.finding import Number
+    from pytest_ixy.rules.kernel.bearers import Bearer
     from pytest_ixy.rules.kernel.numbered import Numbered
     from pytest_ixy.rules.kernel.observed import Observed
+    from pytest_ixy.rules.kernel.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,19 @@ class Evidence:
         from pytest_ixy.rules.kernel.numbered import numbered
 
         return numbered(self.bundle.capture, self.dialect)
+
+    def bearers(self, numbers: Collection[int]) -> dict[int, Bearer]:
+        """The first packet with each of those sequence numbers, found in a pass of its own; few, please."""
+        from pytest_ixy.rules.kernel.bearers import bearers
+
+        return bearers(self.bundle.capture, self.dialect, numbers)
+
+    def seen(self, low: int, high: int) -> Seen | None:
+        """Which sequence numbers between those two came; None where they are spread too far to be kept."""
+        from pytest_ixy.rules.kernel.seen import within
+
+        seen = self.observed.seen
+        return within(self.numbered(), low, high) if seen.turned else seen
 
     def listed(self, packets: Iterable[Packet], total: int) -> list[str]:
         """One line for each of the first offending packets, and how many more there are."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ixy.rules import causes
 from pytest_ixy.rules.finding import Finding, failed, passed, skipped
 from pytest_ixy.rules.rule import Rule
 from pytest_ixy.rules.words import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from pytest_ixy.rules.evidence import Evidence, Packet
     from pytest_ixy.rules.kernel.offenders import Offenders
@@ -26,7 +27,7 @@ def judge_size(evidence: Evidence) -> Finding:
     verb = "is" if observed.size.total == 1 else "are"
     title = f"{observed.size.total:,} of {count(observed.udp, 'packet')} {verb} not {size} bytes long"
     lines = [f"{kind}: {count(number, 'packet')}" for kind, number in observed.size.kinds.items()]
-    return failed("size", title, numbers, [*lines, *_offending(evidence, observed.size, _beyond)])
+    return failed("size", title, numbers, [*lines, *_offending(evidence, observed.size, _beyond, _left_on)])
 
 
 def judge_structure(evidence: Evidence) -> Finding:
@@ -40,7 +41,7 @@ def judge_structure(evidence: Evidence) -> Finding:
         return passed("structure", f"all {count(udp, 'packet')} have {maker} structure", numbers)
     title = f"{count(wrong.total, 'packet')} without {maker} structure among {count(udp, 'UDP packet')}"
     lines = [f"{count(number, 'packet')} {kind}" for kind, number in wrong.kinds.items()]
-    return failed("structure", title, numbers, [*lines, *_offending(evidence, wrong, _misfits)])
+    return failed("structure", title, numbers, [*lines, *_offending(evidence, wrong, _misfits, _shifted)])
 
 
 def _no_udp(evidence: Evidence) -> str:
@@ -50,11 +51,33 @@ def _no_udp(evidence: Evidence) -> str:
 
 
 def _offending(
-    evidence: Evidence, offenders: Offenders, mark: Callable[[Packet], Collection[int]]
+    evidence: Evidence,
+    offenders: Offenders,
+    mark: Callable[[Packet], Collection[int]],
+    guess: Callable[[Sequence[Packet]], str],
 ) -> list[str]:
     packets = evidence.packets(offenders.first)
     first = packets[0].shown(mark(packets[0])) if packets else []
-    return ["first:", *evidence.listed(packets, offenders.total), *evidence.caveats, *first]
+    listed = [*evidence.listed(packets, offenders.total), *causes.lines(guess(packets) if packets else "")]
+    return ["first:", *listed, *evidence.caveats, *first]
+
+
+def _left_on(packets: Sequence[Packet]) -> str:
+    return causes.check_sequence([packet.data for packet in packets], packets[0].dialect.size)
+
+
+def _shifted(packets: Sequence[Packet]) -> str:
+    frames = [(packet.data, _payload_at(packet)) for packet in packets]
+    return causes.shifted_bytes(frames, packets[0].dialect.magic.encode())
+
+
+def _payload_at(packet: Packet) -> int:
+    """Where the payload should start: behind UDP's header, wherever that is."""
+    from pytest_ixy.dialect import PAYLOAD_AT, UDP_AT
+    from pytest_ixy.rules.kernel.dissect import dissect_one
+
+    found = dissect_one(packet.data, packet.dialect)
+    return int(found.udp_at[0]) + PAYLOAD_AT - UDP_AT if found.udp[0] else PAYLOAD_AT
 
 
 def _beyond(packet: Packet) -> range:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ixy.rules import causes
 from pytest_ixy.rules.finding import Finding, failed, passed, skipped
 from pytest_ixy.rules.rule import Rule
 from pytest_ixy.rules.words import count, hexdump
@@ -11,6 +12,8 @@ from pytest_ixy.rules.words import count, hexdump
 if TYPE_CHECKING:
     from pytest_ixy.rules.evidence import Evidence, Packet
 
+LOOKED_AT = 4096
+"""Numbers out of bounds that a guess at the cause is made from."""
 NO_NUMBER = "no number of packets was given (--packets N; with pytest: --ixy-packets=N)"
 
 
@@ -49,27 +52,39 @@ def judge_bounds(evidence: Evidence) -> Finding:
 
 def _out_of_bounds(evidence: Evidence, highest: int, low: int, high: int) -> tuple[str, list[str]]:
     if highest < low:
-        title = f"the highest sequence number is {highest:,}, below {low:,} (N - 1)"
         first = evidence.dialect.first
+        title = f"the highest sequence number is {highest:,}, below {low:,} (N - 1)"
         meaning = f"{low + 1 - first:,} different numbers, counted from {first}, reach at least {low:,}."
-        beyond, total = _from(evidence, highest)[0][:1], 1
+        frames, total = [bearer.frame for bearer in evidence.bearers([highest]).values()], 1
+        guesses = []
     else:
-        beyond, total = _from(evidence, high + 1)
+        frames, numbers, total = _from(evidence, high + 1)
         title = f"the highest sequence number is {highest:,}, above {high:,} (2 N)"
         meaning = f"{count(total, 'packet')} above it: over half were lost, or numbers changed on the way."
-    packets = evidence.packets(beyond)
-    lines = [meaning, *evidence.listed(packets, total), *evidence.counters, *evidence.caveats]
+        guesses = causes.lines(_out_of_hand(evidence, numbers, high))
+    packets = evidence.packets(frames)
+    lines = [meaning, *evidence.listed(packets, total), *guesses, *evidence.counters, *evidence.caveats]
     return title, [*lines, *(packets[0].shown(_number_bytes(packets[0])) if packets else [])]
 
 
-def _from(evidence: Evidence, least: int) -> tuple[list[int], int]:
-    """The first few frames whose sequence number is that or a higher one, and how many there are."""
-    first: list[int] = []
+def _out_of_hand(evidence: Evidence, numbers: list[int], high: int) -> str:
+    """A guess at why numbers are too large."""
+    width = evidence.dialect.number.width if evidence.dialect.number else 0
+    swapped = causes.swapped_number(numbers, width, evidence.dialect.first, high)
+    return swapped or causes.jumping_number(numbers)
+
+
+def _from(evidence: Evidence, least: int) -> tuple[list[int], list[int], int]:
+    """The first few frames whose sequence number is that or higher, the first numbers, how many there are."""
+    frames: list[int] = []
+    numbers: list[int] = []
     total = 0
     for batch in evidence.numbered():
-        found = batch.frame[batch.sequence >= least]
-        first, total = [*first, *found[: 5 - len(first)].tolist()], total + found.size
-    return first, total
+        beyond = batch.sequence >= least
+        frames += batch.frame[beyond][: 5 - len(frames)].tolist()
+        numbers += batch.sequence[beyond][: LOOKED_AT - len(numbers)].tolist()
+        total += int(beyond.sum())
+    return frames, numbers, total
 
 
 def _number_bytes(packet: Packet) -> range:
@@ -87,35 +102,37 @@ def judge_duplicates(evidence: Evidence) -> Finding:
     if cause := evidence.unnumbered:
         return skipped("duplicates", cause)
     packets = count(observed.numbered, "packet")
-    numbers = {"duplicates": observed.repeated, "packets": observed.numbered}
+    numbers = {
+        "duplicates": observed.repeated,
+        "packets": observed.numbered,
+        "replicated_numbers": observed.replicated,
+        "fraction": observed.repeated / (observed.numbered - observed.repeated),
+    }
     if not observed.repeated:
         return passed("duplicates", f"no sequence number twice among {packets}", numbers)
     verb = "carries" if observed.repeated == 1 else "carry"
     title = f"{observed.repeated:,} of {packets} {verb} a sequence number seen before"
     pairs = _pairs(evidence)
-    return failed("duplicates", title, numbers, [*_listed(pairs), *evidence.caveats, *_compared(pairs)])
+    lines = [*_listed(pairs), *causes.lines(_block(evidence, pairs)), *evidence.caveats, *_compared(pairs)]
+    return failed("duplicates", title, numbers, lines)
+
+
+def _block(evidence: Evidence, pairs: list[tuple[Packet, Packet]]) -> str:
+    """A guess at what was repeated."""
+    observed = evidence.observed
+    if observed.seen.turned:
+        return ""
+    first = [causes.Again(late.sequence or 0, early.frame, late.frame) for early, late in pairs]
+    return causes.repeated_block(observed.seen.again(), observed.repeated, first)
 
 
 def _pairs(evidence: Evidence) -> list[tuple[Packet, Packet]]:
     """The first repeated packets, each behind the first one of its number."""
     repeats = evidence.observed.repeats
-    bearers = _bearers(evidence, {repeat.number for repeat in repeats})
-    frames = [(bearers[repeat.number], repeat.frame) for repeat in repeats if repeat.number in bearers]
+    bearers = evidence.bearers({repeat.number for repeat in repeats})
+    frames = [(bearers[repeat.number].frame, repeat.frame) for repeat in repeats if repeat.number in bearers]
     found = {packet.frame: packet for packet in evidence.packets({one for pair in frames for one in pair})}
     return [(found[early], found[late]) for early, late in frames if {early, late} <= found.keys()]
-
-
-def _bearers(evidence: Evidence, numbers: set[int]) -> dict[int, int]:
-    """The first frame that carries each of some sequence numbers."""
-    found: dict[int, int] = {}
-    for batch in evidence.numbered():
-        for number in numbers - found.keys():
-            same = batch.sequence == number
-            if same.any():
-                found[number] = int(batch.frame[same.argmax()])
-        if len(found) == len(numbers):
-            break
-    return found
 
 
 def _listed(pairs: list[tuple[Packet, Packet]]) -> list[str]:
@@ -160,4 +177,6 @@ DUPLICATES = Rule(
     "No sequence number comes twice, however far apart. Packets without the dialect's structure have "
     "no number.",
     judge_duplicates,
+    formula="duplicates = packets - |came|, fraction = duplicates / |came| (duplication fraction of "
+    "RFC 5560); replicated_numbers: numbers that came more than once (the replicated packets of RFC 5560)",
 )

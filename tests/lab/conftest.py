@@ -20,7 +20,7 @@ from pytest_ixy.sweep import processes, sweep
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "virtio"
 PROGRAMS = ("pktgen", "fwd", "pcap")
-RULES = ("complete", "sent", "count", "sequence-bounds", "duplicates", "size", "structure", "exits")
+RULES = ("complete", "sent", "count", "sequence-bounds", "duplicates", "size", "structure", "loss", "exits")
 ALL = {f"{test}-{role}" for test in ("build", "role") for role in PROGRAMS} | {
     f"capture-{rule}" for rule in RULES
 }

@@ -8,6 +8,7 @@ after the other, one function for each rule.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -222,7 +223,12 @@ def duplicates(trial: Trial) -> Verdict:
             again.append(place)
         elif packet.number is not None:
             seen.add(packet.number)
-    numbers = {"duplicates": len(again), "packets": len(trial.numbers)}
+    numbers = {
+        "duplicates": len(again),
+        "packets": len(trial.numbers),
+        "replicated_numbers": sum(times > 1 for times in Counter(trial.numbers).values()),
+        "fraction": len(again) / len(seen),
+    }
     return Verdict("failed" if again else "passed", numbers, tuple(again))
 
 

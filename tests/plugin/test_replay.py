@@ -20,7 +20,7 @@ from captures import ixy_frame, packets, pcap
 from pytest_ixy.bundle import CAPTURE, Build, BuildStep, CaptureRecord, Exit, write
 
 ROLES = ("pktgen", "fwd", "pcap")
-RULES = ("complete", "sent", "count", "sequence-bounds", "duplicates", "size", "structure", "exits")
+RULES = ("complete", "sent", "count", "sequence-bounds", "duplicates", "size", "structure", "loss", "exits")
 TESTS = [
     *(f"test_{kind}[{{0}}-{role}]" for kind in ("build", "role") for role in ROLES),
     *(f"test_capture[{{0}}-{rule}]" for rule in RULES),
@@ -129,16 +129,16 @@ def test_xdist_gives_the_same(numbers, user, tmp_path):
 
 def test_collecting_selecting_and_giving_an_id_back(bundle, user):
     listed = run(user, f"--ixy-replay={bundle}", "--collect-only", "-q", "-q").stdout
-    assert listed.count("::test_") == 14
+    assert listed.count("::test_") == len(TESTS)
     assert len(outcomes(run(user, f"--ixy-replay={bundle}", "-k", "duplicates or size"))) == 2
     one = f"scenarios/forward/test_forward.py::{TESTS[8].format('ixy@0e00605')}"
     assert outcomes(run(user, f"--ixy-replay={bundle}", one)) == {one.rpartition("::")[2]: "PASSED"}
 
 
 def test_the_environment_the_ini_file_and_relative_paths(bundle, user):
-    assert len(outcomes(run(user, IXY_REPLAY=f"../{bundle.name}"))) == 14
+    assert len(outcomes(run(user, IXY_REPLAY=f"../{bundle.name}"))) == len(TESTS)
     (user / "pytest.ini").write_text(f"[pytest]\nixy_replay = ../{bundle.name}\n")
-    assert len(outcomes(run(user))) == 14
+    assert len(outcomes(run(user))) == len(TESTS)
 
 
 def test_a_capture_alone(user, tmp_path):
@@ -147,7 +147,7 @@ def test_a_capture_alone(user, tmp_path):
     done = run(user, f"--ixy-replay={file}", "-rs")
     passed = {test for test, outcome in outcomes(done).items() if outcome == "PASSED"}
     assert list(outcomes(done)) == [test.format("my-capture.pcap") for test in TESTS]
-    rules = ("complete", "sequence-bounds", "duplicates", "size", "structure")
+    rules = ("complete", "sequence-bounds", "duplicates", "size", "structure", "loss")
     assert passed == {f"test_capture[my-capture.pcap-{rule}]" for rule in rules}
     assert "no number of packets was given" in done.stdout
     done = run(user, f"--ixy-replay={file}", "--ixy-packets=101", "-k", "count")

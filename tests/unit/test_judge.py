@@ -18,7 +18,7 @@ from pytest_ixy import cli
 from pytest_ixy.bundle import CaptureRecord
 
 GOOD = pcap(packets(map(ixy_frame, range(100))))
-RULES = ["complete", "sent", "count", "sequence-bounds", "duplicates", "size", "structure", "exits"]
+RULES = ["complete", "sent", "count", "sequence-bounds", "duplicates", "size", "structure", "loss", "exits"]
 
 
 def command(*arguments):
@@ -274,9 +274,9 @@ def test_people_get_a_table_and_the_messages_below(write):
     path = write(pcap(packets(map(ixy_frame, [0, 1, 1, 2]))))
     lines = run(path, "--packets=4").stdout.decode().splitlines()
     assert lines[0] == f"{path}: failed"
-    assert [line.split()[1] for line in lines[1:9]] == RULES
+    assert [line.split()[1] for line in lines[1 : 1 + len(RULES)]] == RULES
     assert lines[5] == "  failed   duplicates       1 of 4 packets carries a sequence number seen before"
-    assert "  duplicates:" in lines[9:]
+    assert "  duplicates:" in lines[1 + len(RULES) :]
     assert not any("\x1b" in line for line in lines)
 
 

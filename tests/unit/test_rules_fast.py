@@ -27,7 +27,9 @@ def small_window(monkeypatch):
 
 def shown(path):
     fields = dict(vars(observe(path, shipped())))
-    return {**fields, "flaw": str(fields["flaw"])}
+    seen = fields["seen"]
+    runs = seen.missing(0, seen.highest or 0), seen.again()
+    return {**fields, "flaw": str(fields["flaw"]), "seen": runs}
 
 
 def records(path):

@@ -149,7 +149,7 @@ def test_a_duplicate_at_once_in_an_ordered_capture(tmp_path):
 
 def test_a_number_three_times_is_two_duplicates(tmp_path):
     finding = ask(tmp_path, "duplicates", map(ixy_frame, [5, 9, 5, 1, 0xFFFFFFFF, 5, 1]))
-    assert finding.numbers == {"duplicates": 3, "packets": 7}
+    assert finding.numbers == {"duplicates": 3, "packets": 7, "replicated_numbers": 2, "fraction": 3 / 4}
     assert finding.message.splitlines()[:3] == [
         "first: #5 at frame 1 and frame 3 (0.000002 s later)",
         "       #5 at frame 1 and frame 6 (0.000005 s later)",

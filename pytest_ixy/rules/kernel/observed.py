@@ -32,6 +32,8 @@ class Observed:
         highest: The highest sequence number, None when there is none.
         repeated: Packets whose sequence number came before, at whatever distance.
         repeats: The first few of those.
+        replicated: Different sequence numbers that came more than once.
+        seen: Which sequence numbers came.
         size: UDP packets whose frame does not have the dialect's size.
         structure: UDP packets without the dialect's structure, and frames that cannot be parsed.
     """
@@ -47,6 +49,8 @@ class Observed:
     highest: int | None
     repeated: int
     repeats: tuple[Repeat, ...]
+    replicated: int
+    seen: Seen
     size: Offenders
     structure: Offenders
 
@@ -102,6 +106,8 @@ class _Tally:
             highest=self.seen.highest,
             repeated=self.seen.repeated,
             repeats=self.seen.first,
+            replicated=self.seen.replicated,
+            seen=self.seen,
             size=self._lengths.wrong.offenders(),
             structure=self._shape.wrong.offenders(),
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_ixy.capture import Column
-from pytest_ixy.rules.kernel.seen import FEW
+from pytest_ixy.rules.kernel.bursts import FEW
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,28 @@
-"""Which sequence numbers came: one bit a number, in memory that is bounded whatever the numbers are."""
+"""Which sequence numbers came, and which came again: a bit for each, in memory that is bounded."""
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_ixy.rules.kernel.bursts import FEW, Bursts
+from pytest_ixy.rules.kernel.stretches import PAGE, stretches
+
+if TYPE_CHECKING:
+    from pytest_ixy.rules.kernel.numbered import Numbered
+
 Numbers = NDArray[np.uint32]
 Places = NDArray[np.int64]
 
-FEW = 5
-PAGE = 15
-"""A page of memory, 4 KiB, has the bits of 2**15 numbers."""
 PAGES = 1 << (32 - PAGE)
 MOST = 1 << 13
-"""Pages that are in use at a time: 32 MiB; enough for 268 million packets, a bound for damaged numbers."""
+"""Pages that are in use at a time: 32 MiB, and as much again for what is repeated; enough for 268 million
+packets, a bound for damaged numbers."""
 SPAN = 1 << 18
 """A batch whose numbers are within so many of each other is looked at as a stretch of bits."""
 
@@ -37,20 +42,24 @@ class Seen:
 
     Where numbers are spread so far that the pages do not suffice, those of further pages are left
     out, and `left_out` is True: `turn` the page then, and add all numbers once more.
+
+    Attributes:
+        repeated: Packets whose number was marked.
+        replicated: Different numbers among theirs.
+        highest: The highest number; None when there is none.
+        turned: True when marks were forgotten: which numbers came cannot be told any more.
     """
 
     def __init__(self) -> None:
-        self.repeated = 0
+        self.repeated = self.replicated = 0
+        self.turned = False
         self.highest: int | None = None
         self._first: list[Repeat] = []
         self._state = np.zeros(PAGES, dtype=np.uint8)
         self._fresh()
 
     def _fresh(self) -> None:
-        # An array of numpy's own would be made of huge pages: 2 MiB for each number far from others.
-        memory = mmap.mmap(-1, PAGES << (PAGE - 3), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        memory.madvise(mmap.MADV_NOHUGEPAGE)
-        self._bits = np.frombuffer(memory, dtype=np.uint8)
+        self._bits, self._twice = _bitmap(), _bitmap()
         self._used, self._noted, self.left_out = 0, 0, False
 
     @property
@@ -62,6 +71,25 @@ class Seen:
         """Forget all marks and make room for the numbers that were left out; the others count no more."""
         self._state[self._state == MINE] = DONE
         self._fresh()
+        self.turned = True
+
+    def missing(self, low: int, high: int) -> Bursts:
+        """The numbers between those two, both included, that are not marked."""
+        return Bursts.of(stretches(self._bits, self._state == MINE, low, high, marked=False))
+
+    def again(self) -> Bursts:
+        """The numbers that came more than once."""
+        return Bursts.of(stretches(self._twice, self._state == MINE, 0, self.highest or 0, marked=True))
+
+    def top(self, low: int, high: int) -> int | None:
+        """The highest marked number between those two, both included; None when there is none."""
+        for page in np.flatnonzero(self._state[low >> PAGE : (high >> PAGE) + 1] == MINE)[::-1].tolist():
+            start = (page + (low >> PAGE)) << PAGE
+            marks = np.unpackbits(self._bits[start >> 3 : (start + (1 << PAGE)) >> 3], bitorder="little")
+            places = np.flatnonzero(marks[: high + 1 - start])
+            if places.size:
+                return start + int(places[-1]) if start + places[-1] >= low else None
+        return None
 
     def add(self, numbers: Numbers, frame_of: Callable[[Places], Places]) -> None:
         """Mark numbers in the order of the capture.
@@ -115,8 +143,11 @@ class Seen:
         self, numbers: Numbers, repeated: int, known: NDArray[np.uint8], frame_of: Callable[[Places], Places]
     ) -> None:
         """Count repeated packets, and note the first few of them; `known` is 1 for those marked before."""
+        if not repeated:
+            return
         self.repeated += repeated
-        if not repeated or self._noted >= FEW:
+        self._replicate(numbers, repeated, known)
+        if self._noted >= FEW:
             return
         again = np.ones(numbers.size, dtype=bool)
         _, bearers = np.unique(numbers, return_index=True)
@@ -125,6 +156,34 @@ class Seen:
         self._noted += places.size
         pairs = zip(numbers[places].tolist(), frame_of(places).tolist(), strict=True)
         self._first += [Repeat(number, frame) for number, frame in pairs]
+
+    def _replicate(self, numbers: Numbers, repeated: int, known: NDArray[np.uint8]) -> None:
+        """Mark the numbers of repeated packets."""
+        again = numbers[known == 1]
+        if again.size < repeated:  # some come twice among these packets
+            new = np.sort(numbers[known == 0])
+            again = np.concatenate((again, new[1:][new[1:] == new[:-1]]))
+        again = np.sort(again)
+        again = again[np.diff(again, prepend=~again[:1]) != 0]
+        masks = np.uint8(1) << (again & 7).astype(np.uint8)
+        self.replicated += int(np.count_nonzero(self._twice[again >> 3] & masks == 0))
+        np.bitwise_or.at(self._twice, again >> 3, masks)
+
+
+def within(batches: Iterable[Numbered], low: int, high: int) -> Seen | None:
+    """Only the numbers between those two, both included; None where even they are spread too far."""
+    seen = Seen()
+    for batch in batches:
+        inside = (batch.sequence >= low) & (batch.sequence <= high)
+        seen.add(batch.sequence[inside], batch.frame[inside].__getitem__)
+    return None if seen.left_out else seen
+
+
+def _bitmap() -> NDArray[np.uint8]:
+    # An array of numpy's own would be made of huge pages: 2 MiB for each number far from others.
+    memory = mmap.mmap(-1, PAGES << (PAGE - 3), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, dtype=np.uint8)
 
 
 def _consecutive(numbers: Numbers) -> bool:

@@ -1,7 +1,7 @@
 """Guesses at causes: from plain data to a sentence, or to nothing where the evidence is thin.
 
-Each guess wants so many cases that chance would hardly ever make them look alike: with packets lost,
-repeated or changed at random, whatever the odds, about one guess in ten million trials is wrong.
+Each guess wants so many cases that chance would hardly ever make them look alike: where packets are lost
+or changed each by itself, whatever the odds, less than one guess in ten million trials is wrong.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ixy.rules.kernel.bits import Bits
+from pytest_ixy.rules.kernel.bursts import FEW
 from pytest_ixy.rules.kernel.numbered import Glimpse, One
 from pytest_ixy.rules.kernel.patterns import Patterns, Watch
 
 Column = NDArray[np.int64]
 
-FEW = 5
 FAR = 8
 """RFC 5236's displacement threshold DT: beyond it, all displacements are one kind."""
 MOST = 40_000_000

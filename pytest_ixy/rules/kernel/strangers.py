@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ixy.capture import Column, Frames
+from pytest_ixy.rules.kernel.bursts import FEW
 from pytest_ixy.rules.kernel.dissect import IPV4, IPV6, Dissection
 from pytest_ixy.rules.kernel.frequent import Frequent
 from pytest_ixy.rules.kernel.offenders import Sieve
-from pytest_ixy.rules.kernel.seen import FEW
 from pytest_ixy.rules.kernel.sight import Sight
 
 KINDS = 8

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_ixy.capture import CaptureFlaw, blocks
+from pytest_ixy.capture import CaptureFlaw, Growing, blocks
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.rules.kernel.dissect import dissect
 
@@ -29,7 +29,7 @@ class Numbered:
     seconds: NDArray[np.float64]
 
 
-def numbered(path: Path | None, dialect: Dialect) -> Iterator[Numbered]:
+def numbered(path: Path | Growing | None, dialect: Dialect) -> Iterator[Numbered]:
     """All of a capture in its order, batch by batch, up to where it can be read."""
     begin = None
     try:

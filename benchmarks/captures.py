@@ -15,6 +15,7 @@ FRAME = bytes.fromhex(
     "697879 0000000000000000000000 00000000"
 )
 RECORD = 16 + len(FRAME)
+LONG = 1514
 PIECE = 100_000
 
 Rows = NDArray[np.uint8]
@@ -93,11 +94,23 @@ def _set_each(rows: Rows, places: NDArray[np.int64], numbers: NDArray[np.int64])
     rows[places, -4:] = numbers.astype("<u4")[:, None].view(np.uint8)
 
 
+def noise(count: int, seed: int) -> Iterator[bytes]:
+    """Long frames of ixy's, filled up with random bytes, which nothing can compress."""
+    random = np.random.default_rng(seed)
+    for first in range(0, count, PIECE // 10):
+        rows = good(first, min(PIECE // 10, count - first))
+        _set(rows, 8, LONG)
+        _set(rows, 12, LONG)
+        filling = random.integers(0, 256, (len(rows), LONG - len(FRAME)), dtype=np.uint8)
+        yield np.hstack((rows, filling)).tobytes()
+
+
 KINDS: dict[str, Callable[[int, int], Iterator[bytes]]] = {
     "uniform": uniform,
     "foreign": foreign,
     "sizes": sizes,
     "faulty": faulty,
+    "noise": noise,
 }
 
 

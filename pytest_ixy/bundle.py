@@ -211,13 +211,21 @@ class Manifest(Record):
 
 
 class Bundle:
-    """A trial's folder, opened for reading; `alone` when it is nothing but a capture."""
+    """A trial's folder, opened for reading; `alone` when it is nothing but a capture.
+
+    Attributes:
+        path: The folder.
+        manifest: What is known about the trial.
+        observed: What `rules` has seen in the capture while it came; None where it has not looked. It is
+            never on disk, and nothing but time depends on it.
+    """
 
     alone = False
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
+    def __init__(self, path: Path, manifest: Manifest, observed: object = None) -> None:
         self.path = path
         self.manifest = manifest
+        self.observed = observed
 
     @property
     def capture(self) -> Path | None:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from pytest_ixy import build, bundle, manifest, testbed, trial
 from pytest_ixy.bundle import Build, Bundle, Phase
+from pytest_ixy.dialect import shipped
 from pytest_ixy.errors import TargetError, UsageError
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Provider, Testbed
+from pytest_ixy.rules.meanwhile import Meanwhile
 from pytest_ixy.settings import Settings
 from pytest_ixy.target import Target
 from pytest_ixy.testbed import Hosts
@@ -110,7 +112,10 @@ class Lab:
         folder = self.folder if self._trials == 1 else Path(f"{self.folder}-{self._trials}")
         if folder != self.folder:
             shutil.copytree(self.folder / "build", folder / "build")
-        made = trial.run(self._setup(), packets or self.settings.packets, folder, self.progress)
+        with Meanwhile(self.target.spec.dialect or shipped()) as meanwhile:
+            count = packets or self.settings.packets
+            made = trial.run(self._setup(), count, folder, self.progress, meanwhile)
+        made.observed = meanwhile.observed
         self.latest = folder
         return made
 

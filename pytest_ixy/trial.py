@@ -7,6 +7,7 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from pytest_ixy import bundle as bundles
 from pytest_ixy import manifest, roles
@@ -39,7 +40,23 @@ def deadline_for(settings: Settings, packets: int) -> float:
     return settings.timeouts.capture + packets / PACKETS_PER_SECOND
 
 
-def run(setup: Setup, packets: int, folder: Path, progress: Progress) -> Bundle:
+class Onlooker(Protocol):
+    """Somebody who looks at the capture while it comes."""
+
+    def begin(self, path: Path, size: int) -> None:
+        """It is that file, which will grow to that size."""
+        ...
+
+    def grew(self, written: int) -> int:
+        """So many bytes of it can be read; the answer is how many have been looked at."""
+        ...
+
+    def finish(self) -> None:
+        """It has come whole; return when all of it has been looked at."""
+        ...
+
+
+def run(setup: Setup, packets: int, folder: Path, progress: Progress, onlooker: Onlooker) -> Bundle:
     """Run one trial and leave its bundle in `folder`.
 
     Raises:
@@ -51,7 +68,7 @@ def run(setup: Setup, packets: int, folder: Path, progress: Progress) -> Bundle:
     before = setup.provider.counters(setup.testbed)
     stopped = trial.play()
     counted = manifest.difference(before, setup.provider.counters(setup.testbed))
-    capture = trial.fetch()
+    capture = trial.fetch(onlooker)
     outcome = Outcome(started, trial.runs(stopped), capture, counted)
     return manifest.leave(setup, packets, outcome, folder, progress)
 
@@ -169,7 +186,7 @@ class _Trial:
         self._ended.setdefault(one.order.role, round(self._now(), 3))
         return stopped
 
-    def fetch(self) -> CaptureRecord:
+    def fetch(self, onlooker: Onlooker) -> CaptureRecord:
         """Bring the capture over; a missing one is the target's doing and is recorded as such."""
         host, local = self._setup.hosts[PCAP], self._folder / bundles.CAPTURE
         with self._progress.phase("fetch"):
@@ -179,11 +196,16 @@ class _Trial:
                     local,
                     timeout=self._limits.fetch,
                     limit=max(LEAST_LIMIT, self._packets * LARGEST_RECORD),
-                    progress=lambda count: self._progress.tell(f"{count / 1e6:.1f} MB"),
+                    progress=lambda come: self._tell_come(come, onlooker.grew(come)),
+                    begun=onlooker.begin,
                 )
             except RemoteFileMissing:
                 return self._watched
+            onlooker.finish()
         return self._watched.model_copy(update={"file": bundles.CAPTURE, "bytes": size})
+
+    def _tell_come(self, come: int, seen: int) -> None:
+        self._progress.tell(f"{come / 1e6:.1f} MB, {seen / 1e6:.1f} MB of it judged")
 
     def runs(self, stopped: dict[str, Stopped]) -> dict[str, Run]:
         """How each role that was started went."""

@@ -15,7 +15,9 @@ from pathlib import Path
 from pytest_ixy.capture import pcap, pcapng
 from pytest_ixy.capture.block import MARGIN, Block, Column, Frames
 from pytest_ixy.capture.flaw import CaptureFlaw, Flaw
+from pytest_ixy.capture.growing import Growing
 from pytest_ixy.capture.rows import Bytes, Rows
+from pytest_ixy.capture.stored import Stored
 from pytest_ixy.capture.times import Stamps, Times
 from pytest_ixy.capture.window import Window
 
@@ -27,6 +29,7 @@ __all__ = [
     "Column",
     "Flaw",
     "Frames",
+    "Growing",
     "Rows",
     "Stamps",
     "Times",
@@ -34,8 +37,8 @@ __all__ = [
 ]
 
 
-def blocks(path: Path) -> Iterator[Block]:
-    """The records of a capture in file order, batch after batch.
+def blocks(source: Path | Growing) -> Iterator[Block]:
+    """The records of a capture in file order, batch after batch; of one that grows, as far as it has come.
 
     Columns are the caller's to keep; a block makes them when they are asked for, out of a buffer that is
     overwritten when the next block is asked for. `rows` are views of that buffer.
@@ -43,11 +46,16 @@ def blocks(path: Path) -> Iterator[Block]:
     Raises:
         CaptureFlaw: the file is missing, empty, no capture, cut or damaged. It is raised after
             every record before the flaw has been yielded.
+        GivenUpError, OSError: a growing file came to nothing, or cannot be read.
     """
+    yield from _read(Window(source)) if isinstance(source, Growing) else _stored(source)
+
+
+def _stored(path: Path) -> Iterator[Block]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise CaptureFlaw(Flaw.UNREADABLE, f"{path.name} is not a regular file")
-        with path.open("rb", buffering=0) as file:
+        with Stored(path) as file:
             yield from _read(Window(file))
     except FileNotFoundError as error:
         raise CaptureFlaw(Flaw.MISSING, f"there is no capture: {path.name} does not exist") from error

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import mmap
-import os
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ixy.capture.block import MARGIN
+from pytest_ixy.capture.stored import Stored
 
 SIZE = 1 << 22
 """Bytes held at a time; every record and block that is looked into has to fit."""
@@ -23,12 +22,11 @@ class Window:
     badly aligned buffer the same pass took four times as long.
     """
 
-    def __init__(self, file: io.FileIO) -> None:
+    def __init__(self, file: Stored) -> None:
         self.memory = _anonymous(SIZE + MARGIN)
         self.data = np.frombuffer(self.memory, dtype=np.uint8)
         self.origin = self.position = self.end = 0
         self._file = file
-        self._size = os.fstat(file.fileno()).st_size
 
     @cached_property
     def side(self) -> NDArray[np.uint8]:
@@ -57,7 +55,7 @@ class Window:
         self.origin += self.position
         self.position, self.end = 0, left
         with memoryview(self.memory) as view:
-            while self.end < full and (got := self._file.readinto(view[self.end : full])):
+            while self.end < full and (got := self._file.read(view[self.end : full], self.origin + self.end)):
                 self.end += got
         return self.end > left
 
@@ -67,9 +65,9 @@ class Window:
             self.position += count
             return True
         target = self.byte + count
-        if target > self._size:
+        if target > self._file.size:
             return False
-        self.origin = self._file.seek(target)
+        self.origin = target
         self.position = self.end = 0
         return True
 

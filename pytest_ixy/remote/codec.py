@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pytest_ixy.errors import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 _CHUNK = 256 * 1024
+_ROOM = 1 << 20
 
 
-def inflate(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
-    """Decompress a zstd stream as it comes; more than `limit` bytes are refused."""
+def inflate(pieces: Iterator[bytes]) -> Iterator[memoryview]:
+    """Decompress a zstd stream as it comes, a cut one as far as it goes.
+
+    All that is yielded is the same memory: what it holds is gone when the next piece is asked for.
+
+    Raises:
+        LabError: it is not zstd.
+    """
     import zstandard
 
-    decoder = zstandard.ZstdDecompressor().decompressobj(write_size=_CHUNK)
-    done = 0
+    room = memoryview(bytearray(_ROOM))
     try:
-        for piece in pieces:
-            if decoder.eof:
-                break
-            clear = decoder.decompress(piece)
-            done += len(clear)
-            if done > limit:
-                raise LabError(f"more than the {limit:,} bytes that were announced")
-            if clear:
-                yield clear
+        with zstandard.ZstdDecompressor().stream_reader(cast("BinaryIO", _Stream(pieces))) as reader:
+            while size := reader.readinto(room):
+                yield room[:size]
     except zstandard.ZstdError as error:
         raise LabError(f"broken zstd stream: {error}") from error
+
+
+class _Stream:
+    """Pieces as what the library reads from."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def read(self, _size: int) -> bytes:
+        """The next piece, whatever its size; empty at the end."""
+        return next(self._pieces, b"")
 
 
 def read_archive(stream: BinaryIO) -> Iterator[bytes]:

@@ -163,14 +163,25 @@ class Host:
         root: bool = True,
         limit: int | None = None,
         progress: Callable[[int], None] | None = None,
+        begun: Callable[[Path, int], None] | None = None,
     ) -> int:
         """Copy a file from the node, whole or not at all; the answer is its size in bytes.
+
+        Args:
+            remote: File on the node.
+            local: Where to; the folder is made as needed.
+            timeout: Seconds for all of it.
+            root: Read it as root.
+            limit: Bytes that it may have.
+            progress: Told the bytes so far, which can be read already.
+            begun: Told, before the first byte, which file grows until it is renamed to `local`, and to
+                what size.
 
         Raises:
             RemoteFileMissing: there is no such regular file.
             LabError: the node is lost, time is over, the file is larger than `limit`, a disk is full.
         """
-        return Transfer(self._link, timeout, root, progress).fetch(remote, local, limit)
+        return Transfer(self._link, timeout, root, progress).fetch(remote, local, limit, begun)
 
     @property
     def lost(self) -> str | None:

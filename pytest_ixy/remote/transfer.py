@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pytest_ixy.remote.link import Link
 
+    Begun = Callable[[Path, int], None]
+    Piece = bytes | memoryview
 
 _CHUNK = 256 * 1024
 
@@ -45,15 +47,14 @@ exit 1
 """
 
 _FETCH = """
-set -o pipefail
 [ -f "$1" ] || { echo "ixy: missing" >&2; exit 1; }
 size=$(stat -Lc %s -- "$1") || exit 1
 if command -v zstd >/dev/null; then
     echo "ixy: $size zstd" >&2
-    head -c "$size" -- "$1" | zstd -1 -cq
+    exec zstd -1 -T0 -cq <"$1"
 else
     echo "ixy: $size plain" >&2
-    head -c "$size" -- "$1"
+    exec cat <"$1"
 fi
 """
 
@@ -86,7 +87,7 @@ class Transfer:
             pipe.send(_chunks(stream) if packed else read_archive(stream), self.progress)
             pipe.finish()
 
-    def fetch(self, remote: str, local: Path, limit: int | None) -> int:
+    def fetch(self, remote: str, local: Path, limit: int | None, begun: Begun | None) -> int:
         """Copy one file from the node."""
         remote = _anchored(remote)
         with self._pipe(f"reading {remote}", _FETCH, remote) as pipe:
@@ -96,26 +97,30 @@ class Transfer:
             size, packed = _announced(pipe, header)
             if limit is not None and size > limit:
                 raise pipe.failure(f"it has {size:,} bytes, more than the {limit:,} allowed")
-            with _draft(local) as part:
+            with _draft(local) as part, part.open("wb") as file:
+                if begun:
+                    begun(part, size)
                 pieces = pipe.receive()
-                done = self._store(inflate(pieces, size) if packed else pieces, part)
-                pipe.finish()
-                if done != size:
-                    raise pipe.failure(f"{done:,} of {size:,} bytes came")
+                self._store(pipe, inflate(pieces) if packed else pieces, file, size)
         return size
 
     def _pipe(self, doing: str, script: str, *arguments: str) -> Pipe:
         return Pipe(self.link, Task(one_line(doing), self.timeout, self.root), script, *arguments)
 
-    def _store(self, pieces: Iterator[bytes], part: Path) -> int:
+    def _store(self, pipe: Pipe, pieces: Iterator[Piece], file: BinaryIO, size: int) -> None:
+        """Write the first `size` bytes; there are more when the file on the node has grown."""
         done = 0
-        with part.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-                done += len(piece)
-                if self.progress:
-                    self.progress(done)
-        return done
+        for piece in pieces:
+            if done == size:
+                return
+            file.write(piece[: size - done])
+            file.flush()
+            done += len(piece[: size - done])
+            if self.progress:
+                self.progress(done)
+        pipe.finish()
+        if done < size:
+            raise pipe.failure(f"{done:,} of {size:,} bytes came")
 
 
 def _announced(pipe: Pipe, header: list[str]) -> tuple[int, bool]:

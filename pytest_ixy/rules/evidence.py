@@ -95,9 +95,11 @@ class Evidence:
 
     @cached_property
     def observed(self) -> Observed:
-        """What one pass over the capture shows; the pass is made once."""
-        from pytest_ixy.rules.kernel.observed import observe
+        """What one pass over the capture shows; the pass is made once, or was while the capture came."""
+        from pytest_ixy.rules.kernel.observed import Observed, observe
 
+        if isinstance(self.bundle.observed, Observed):
+            return self.bundle.observed
         return observe(self.bundle.capture, self.dialect)
 
     @property

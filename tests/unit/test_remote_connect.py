@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sshd import children, free_port, needs_root, until
+from sshd import Sshd, children, free_port, needs_root, until
 
 from pytest_ixy.errors import LabError
-from pytest_ixy.remote import Access, Host, link
+from pytest_ixy.remote import Access, Host, dial, link
 
 pytest_plugins = ["sshd_fixtures"]
 
@@ -124,6 +125,32 @@ def test_a_host_in_known_hosts_is_accepted(sshd, monkeypatch, tmp_path):
     (tmp_path / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{sshd.port} {sshd.access.host_key}\n")
     with Host.connect(replace(sshd.access, host_key=None), deadline=30) as host:
         assert host.run("true", timeout=30).ok
+
+
+@pytest.mark.parametrize("cipher", [dial.CIPHER, "aes256-ctr"])
+def test_the_fast_cipher_is_taken_where_the_node_has_it(tmp_path, cipher):
+    server = Sshd(tmp_path, f"Ciphers aes256-ctr{',' + cipher if cipher == dial.CIPHER else ''}")
+    try:
+        with server.connect() as host:
+            assert host._link.transport.remote_cipher == host._link.transport.local_cipher == cipher
+            assert host.run("true", timeout=30).ok
+    finally:
+        server.stop()
+
+
+@needs_root
+def test_a_long_transfer_gets_new_keys_on_the_way(tmp_path):
+    data = random.Random(1).randbytes(24_000_000)
+    (tmp_path / "there").write_bytes(data)
+    server = Sshd(tmp_path, "RekeyLimit 1M")
+    try:
+        with server.connect() as host:
+            first = host._link.transport.H
+            assert host.fetch(str(tmp_path / "there"), tmp_path / "here", timeout=60) == len(data)
+            assert first != host._link.transport.H
+    finally:
+        server.stop()
+    assert (tmp_path / "here").read_bytes() == data
 
 
 def test_a_wrong_key_is_refused_at_once(sshd):

@@ -142,6 +142,62 @@ def test_fetch_refuses_an_announcement_that_makes_no_sense(host, tmp_path, monke
     assert not list(tmp_path.iterdir())
 
 
+STREAMS = {"plain": "cat", "zstd": "zstd -1 -cq"}
+
+
+@needs_root
+@needs("zstd")
+@pytest.mark.parametrize("how", STREAMS)
+def test_fetch_takes_no_more_than_was_announced(host, tmp_path, monkeypatch, how):
+    """The file has grown since: by more than a window of the channel, by one byte, not at all."""
+    for more in (50_000_000, 1, 0):
+        script = f"echo 'ixy: 3000000 {how}' >&2; head -c {3_000_000 + more} /dev/zero | {STREAMS[how]}"
+        monkeypatch.setattr(transfer, "_FETCH", script)
+        told = []
+        assert host.fetch("/a", tmp_path / "a", timeout=60, progress=told.append) == 3_000_000 == told[-1]
+        assert (tmp_path / "a").read_bytes() == bytes(3_000_000)
+
+
+@needs_root
+@needs("zstd")
+@pytest.mark.parametrize(
+    ("how", "words"), [("plain", "2,999,999"), ("zstd", "2,999,999"), ("cut zstd", "[0-9,]+")]
+)
+def test_fetch_tells_that_too_little_came(host, tmp_path, monkeypatch, how, words):
+    stream = {**STREAMS, "cut zstd": "zstd -1 -cq | head -c 200"}[how]
+    script = f"echo 'ixy: 3000000 {how.split()[-1]}' >&2; head -c 2999999 /dev/zero | {stream}"
+    monkeypatch.setattr(transfer, "_FETCH", script)
+    with pytest.raises(LabError, match=f"node fwd: reading /a: {words} of 3,000,000 bytes came"):
+        host.fetch("/a", tmp_path / "a", timeout=30)
+    assert not list(tmp_path.iterdir())
+
+
+@needs_root
+def test_fetch_tells_what_is_no_zstd(host, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "_FETCH", "echo 'ixy: 9 zstd' >&2; echo no zstd")
+    with pytest.raises(LabError, match="broken zstd stream"):
+        host.fetch("/a", tmp_path / "a", timeout=30)
+    assert not list(tmp_path.iterdir())
+
+
+@needs_root
+def test_what_fetch_tells_of_can_be_read_already(either, tmp_path):
+    data = content(SIZES[-1])
+    (tmp_path / "remote").write_bytes(data)
+    begun, read = [], []
+
+    def grew(done):
+        read.append((done, begun[0][0].read_bytes()))
+
+    def begin(part, size):
+        begun.append((part, size, part.stat().st_size))
+
+    either.fetch(str(tmp_path / "remote"), tmp_path / "local", timeout=60, progress=grew, begun=begin)
+    assert begun == [(tmp_path / "local.part", len(data), 0)]
+    assert len(read) > 2
+    assert all(there == data[:done] for done, there in read)
+
+
 @needs_root
 def test_fetch_is_bounded_in_time_and_leaves_nothing(host, tmp_path):
     with (tmp_path / "sparse").open("wb") as file:

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from pytest_ixy.capture import CaptureFlaw, blocks, runs, window
 from pytest_ixy.capture import pcap as classic
 from pytest_ixy.capture import pcapng as sections
+from pytest_ixy.capture.stored import Stored
 from pytest_ixy.dialect import shipped
 from pytest_ixy.rules.kernel.layout import Layout
 from pytest_ixy.rules.kernel.observed import observe
@@ -175,7 +176,7 @@ def test_lanes_find_all_but_the_last_lane(tmp_path):
     frames = packets(ixy_frame(n, size=60 + n * 7 % 64) for n in range(8000))
     path = tmp_path / "c.pcap"
     path.write_bytes(pcap(frames))
-    with path.open("rb", buffering=0) as file:
+    with Stored(path) as file:
         view = window.Window(file)
         view.refill()
         view.position = 24

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_ixy.capture import CaptureFlaw, Column, blocks
+from pytest_ixy.capture import CaptureFlaw, Column, Growing, blocks
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.rules.kernel.layout import Layout
 from pytest_ixy.rules.kernel.sight import Sight
@@ -70,13 +70,13 @@ class Glimpse:
         return Numbered(self.sequence[places], frames, seconds)
 
 
-def numbered(path: Path | None, dialect: Dialect) -> Iterator[Numbered]:
+def numbered(path: Path | Growing | None, dialect: Dialect) -> Iterator[Numbered]:
     """All of a capture in its order, batch by batch, up to where it can be read."""
     for glimpse in glimpses(path, dialect):
         yield glimpse.take(np.arange(glimpse.sequence.size))
 
 
-def glimpses(path: Path | None, dialect: Dialect) -> Iterator[Glimpse]:
+def glimpses(path: Path | Growing | None, dialect: Dialect) -> Iterator[Glimpse]:
     """The same as glimpses, which takes a fraction of the time."""
     begin, layout = None, Layout(dialect)
     try:

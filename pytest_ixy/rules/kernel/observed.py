@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_ixy.capture import Block, CaptureFlaw, Flaw, blocks
+from pytest_ixy.capture import Block, CaptureFlaw, Flaw, Growing, blocks
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.rules.kernel.clock import Clock
 from pytest_ixy.rules.kernel.falls import Falls, consecutive
@@ -64,7 +64,7 @@ class Observed:
     strangers: Foreign
 
 
-def observe(path: Path | None, dialect: Dialect) -> Observed:
+def observe(path: Path | Growing | None, dialect: Dialect) -> Observed:
     """Read the whole capture (None: the trial left none) once; never raises for what stands in it."""
     tally, flaw = _Tally(dialect), None
     try:

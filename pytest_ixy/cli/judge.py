@@ -30,8 +30,8 @@ and are skipped. So is `count` without --packets; `sequence-bounds` then takes t
 which still shows numbers that were changed on the way.
 
 A rule that is broken fails or only reports, by its severity: pytest-ixy rules lists them with their options.
-What packets should look like is the dialect: c, rust, go and others, or a TOML file; see docs/dialects.md. Without
-one, what ixy-ci asks for counts. A bundle has on record what its trial was judged by.
+What packets should look like is the dialect: c, rust, go and others, or a TOML file (docs/dialects.md). By
+default what ixy-ci asks for counts. A bundle has on record what its trial was judged by.
 
 examples:
   pytest-ixy judge capture.pcap --packets 100000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,7 +165,7 @@ def open_trial(path: Path, terms: Terms | None = None) -> Trial:
         terms: How it was judged, over what is on record.
     """
     try:
-        with plain(str(path)) as file:
+        with plain(str(path)) if path.is_file() else nullcontext(path) as file:
             return _measured(path, opened(path, terms, file))
     except Exception as error:  # noqa: BLE001 - whatever a damaged folder raises, the report goes on
         return Trial(path, problem=why(error))

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
+from pytest_ixy.tomlfile import RuleTables
 
 MANIFEST = "manifest.json"
 CAPTURE = "capture.pcap"
@@ -205,7 +206,7 @@ class Manifest(Record):
     roles: dict[str, Run]
     capture: CaptureRecord
     dialect: Dialect | None = None
-    rules: dict[str, dict[str, int | float | str]] = {}
+    rules: RuleTables = {}
     phases: tuple[Phase, ...] = ()
     versions: dict[str, str] = {}
 

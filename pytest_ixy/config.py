@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from pytest_ixy.tomlfile import Table
+from pytest_ixy.tomlfile import RuleTables, Table
 
 _PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -124,5 +124,7 @@ class Config(Table):
     provider: str | None = None
     scenario: str | None = None
     artifacts: str | None = None
+    dialect: str | None = None
+    rules: RuleTables = Field(default_factory=dict)
     qemu: QemuTable = QemuTable()
     timeouts: Timeouts = Timeouts()

@@ -231,17 +231,23 @@ def shipped(name: str = DEFAULT) -> Dialect:
         UsageError: there is none.
     """
     if name not in names():
-        raise UsageError(f"There is no dialect {name[:40]!r}{tomlfile.nearest(name, names())}.")
+        raise UsageError(f"there is no dialect {name[:40]!r}{tomlfile.nearest(name, names())}")
     return Dialect.model_validate(_data(name))
 
 
-def find(text: str) -> Dialect:
+def find(text: str, folder: Path = Path()) -> Dialect:
     """A dialect by its name, or from a TOML file: an `ixy-ci.toml`, or one with nothing but a dialect.
+
+    Args:
+        text: A name, or a path, which has a slash or ends with `.toml`.
+        folder: Where a relative path starts.
 
     Raises:
         UsageError: there is none of that name; the file cannot be read or does not hold one.
     """
     if not (text.endswith(".toml") or "/" in text):
         return shipped(text)
-    file = tomlfile.read(Path(text))
+    file = tomlfile.read(folder / Path(text).expanduser())
+    if not file.data.keys() & {"dialect", "name", "template"}:
+        raise UsageError(f"{file.name}: holds no dialect", hint="docs/dialects.md tells how to write one")
     return file.check(_Declared).dialect if "dialect" in file.data else file.check(Dialect)

@@ -151,6 +151,8 @@ def _settle(request: pytest.FixtureRequest, finding: Finding, bundle: Bundle) ->
     from pytest_ixy.outcomes import FINDING
 
     request.node.stash[FINDING] = finding.as_dict()
+    if finding.outcome == "reported":
+        request.node.user_properties.append(("ixy.reported", finding.title))
     if finding.outcome == "skipped":
         _fail_if_nothing_is_proven(request, finding, bundle)
         pytest.skip(finding.title)

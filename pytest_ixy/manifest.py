@@ -16,6 +16,7 @@ from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Provider, Testbed
 from pytest_ixy.settings import Settings
 from pytest_ixy.target import Target
+from pytest_ixy.terms import Terms
 from pytest_ixy.testbed import Hosts
 
 
@@ -29,6 +30,11 @@ class Setup:
     target: Target
     builds: Mapping[str, Build]
     settings: Settings
+
+    @property
+    def terms(self) -> Terms:
+        """How the trial is to be judged: what the user asks for, over what the target does."""
+        return self.settings.terms.over(Terms(self.target.spec.dialect, self.target.spec.rules))
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,8 @@ def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: 
         builds=dict(setup.builds),
         roles=dict(outcome.roles),
         capture=outcome.capture,
-        dialect=setup.target.spec.dialect,
-        rules=setup.target.spec.rules,
+        dialect=setup.terms.dialect,
+        rules=setup.terms.rules,
         phases=tuple(progress.phases),
         versions=_versions(),
     )

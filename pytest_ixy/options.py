@@ -22,7 +22,8 @@ class Option:
 
     Attributes:
         name: Its name in `Settings`; the other names follow from it.
-        type: str, int, bool or Path. Relative paths start at the folder of whoever gave them.
+        type: str, int, bool, Path, or list for one that can be given several times. Relative paths start
+            at the folder of whoever gave them.
         default: What counts when nobody gives it; None when there is nothing to assume.
         help: What it does, for `pytest --help`.
         metavar: What stands for the value in the help; empty for a switch.
@@ -91,6 +92,23 @@ OPTIONS = (
         "folder for captures, logs and manifests of all trials (ixy-artifacts)",
         "FOLDER",
     ),
+    Option(
+        "dialect",
+        str,
+        None,
+        "what the target's packets look like, in place of the [dialect] of its ixy-ci.toml: a name such as "
+        "rust, or a TOML file. pytest-ixy judge --guess CAPTURE proposes one",
+        "NAME|FILE",
+    ),
+    Option(
+        "set",
+        list,
+        None,
+        "set an option of a rule, such as order.max_ratio=0.01, or what a broken one does: "
+        "order.severity=fail, report (the test passes and the summary tells) or off. Can be given several "
+        "times, and wins over [rules.NAME] in config.toml and ixy-ci.toml. pytest-ixy rules lists all",
+        "RULE.OPTION=VALUE",
+    ),
     Option("offline", bool, False, "cut the machines off the internet"),
     Option(
         "image",
@@ -136,17 +154,14 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("ixy", GROUP)
     for option in OPTIONS:
         text = f"{option.help}. Also {option.variable}".replace("%", "%%")
-        if option.type is bool:
-            group.addoption(option.flag, action="store_true", default=None, dest=option.key, help=text)
-        else:
-            group.addoption(
-                option.flag, action=_Once, metavar=option.metavar, default=None, dest=option.key, help=text
-            )
+        action = {bool: "store_true", list: "append"}.get(option.type, _Once)
+        shown = {} if option.type is bool else {"metavar": option.metavar}
+        group.addoption(option.flag, action=action, default=None, dest=option.key, help=text, **shown)
         parser.addini(option.key, f"see {option.flag}", type=_ini_type(option), default=None)
 
 
 def _ini_type(option: Option) -> Any:
-    return {bool: "bool", int: "int"}.get(option.type, "string")
+    return {bool: "bool", int: "int", list: "linelist"}.get(option.type, "string")
 
 
 def command_line(config: pytest.Config) -> dict[str, Any]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from pytest_ixy.bare import open_any
+from pytest_ixy.bare import Bare, open_any
 from pytest_ixy.bundle import DIFF, MANIFEST, Build, Bundle, Manifest, TargetRecord
-from pytest_ixy.errors import NotRecordedError, UsageError
-from pytest_ixy.unpack import packed
+from pytest_ixy.errors import LabError, NotRecordedError, UsageError
+from pytest_ixy.printable import one_line
+from pytest_ixy.settings import Settings
+from pytest_ixy.unpack import BrokenStreamError, plain
 
 FORMAT = 1
 LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,99}")
@@ -41,20 +44,20 @@ class Recorded:
 class Replay:
     """One trial that is over; see `origin.Origin`."""
 
-    def __init__(self, path: Path, packets: int | None, scenario: str) -> None:
-        """Open the bundle or capture at `path`; `packets` is N for a capture, if known.
+    def __init__(self, path: Path, settings: Settings) -> None:
+        """Open the bundle or capture at `path`. A bundle is judged by what is on record.
 
         Raises:
             UsageError: it is neither, cannot be read, or names what no lab would have named.
         """
         if not path.exists():
-            raise UsageError(f"There is nothing to replay: {path} does not exist.")
-        if packed(path):
-            hint = f"unpack it, or run: pytest-ixy judge {path}"
-            raise UsageError(f"{path} is compressed, and a replay reads plain captures.", hint=hint)
-        self._bundle = open_any(path.resolve(), packets)
+            raise UsageError(f"There is nothing to replay: {one_line(str(path))} does not exist.")
+        self.terms = settings.asked if path.is_dir() else settings.terms
+        packets = settings.packets if "packets" in settings.given else None
+        self._bundle = open_any(path.resolve(), packets, self.terms)
+        self._opened = ExitStack()
         if not self._bundle.alone:
-            _check(self._bundle, scenario)
+            _check(self._bundle, settings.scenario)
 
     @property
     def label(self) -> str:
@@ -89,15 +92,25 @@ class Replay:
         return dict(self._bundle.manifest.builds)
 
     def bundle(self) -> Bundle:
-        """The bundle."""
+        """The bundle; LabError when a compressed capture cannot be unpacked."""
+        if isinstance(self._bundle, Bare) and self._bundle.file == self._bundle.path:
+            self._bundle.file = self._unpacked(self._bundle.path)
         return self._bundle
+
+    def _unpacked(self, path: Path) -> Path:
+        try:
+            return self._opened.enter_context(plain(str(path)))
+        except BrokenStreamError as error:
+            hint = "get the capture once more"
+            raise LabError(f"{one_line(str(path))} cannot be judged: {error}", hint=hint) from error
 
     def run_trial(self, packets: int | None = None) -> NoReturn:  # noqa: ARG002 - as a lab's
         """There cannot be another one."""
         raise _not_recorded("another trial")
 
     def close(self) -> None:
-        """Nothing was opened."""
+        """Let go of what was unpacked."""
+        self._opened.close()
 
 
 def _not_recorded(what: str) -> NotRecordedError:

@@ -59,10 +59,10 @@ def _replay(config: pytest.Config, settings: Settings, path: Path) -> Replay:
     from pytest_ixy.report.collect import Reports
     from pytest_ixy.xdist import Together
 
-    packets = settings.packets if "packets" in settings.given else None
-    replay = Replay(path, packets, settings.scenario)
+    replay = Replay(path, settings)
+    config.add_cleanup(replay.close)
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Reports(config, findings=False), "ixy-reports")
+        config.pluginmanager.register(Reports(config, replay.terms, findings=False), "ixy-reports")
         if config.pluginmanager.hasplugin("xdist"):
             config.pluginmanager.register(Together(replay.label), "ixy-xdist")
     return replay

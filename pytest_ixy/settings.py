@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ixy import tomlfile
+from pytest_ixy import dialect, tomlfile
+from pytest_ixy import given as giving
 from pytest_ixy.config import Config, OpenStackTable, Timeouts
+from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
+from pytest_ixy.given import Given
 from pytest_ixy.options import OPTIONS, Option
+from pytest_ixy.terms import Tables, Terms, check_file, parse
 from pytest_ixy.topology import PciAddresses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["QemuSettings", "Settings", "Timeouts", "resolve"]
 
-# Where options stand in config.toml, when not at its top under their own name.
-_PLACES = {
-    "packets": ("test", "packets"),
-    "image": ("qemu", "image"),
-    "accel": ("qemu", "accel"),
-    "memory": ("qemu", "memory"),
-    "offline": ("qemu", "offline"),
-}
 SUBJECTS = ("repo", "replay")
+TERMS = ("dialect", "set")
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -51,6 +47,9 @@ class Settings:
         given: Names of the options that somebody gave, on the command line or elsewhere.
         offline: True to cut the machines off the internet.
         openstack: That table of config.toml, kept as it is.
+        terms: How to judge, as far as it does not stand in the target.
+        asked: Of these what was asked for this time, on the command line and in the environment. A
+            bundle is judged by what is on record unless somebody asks for something else.
     """
 
     repo: str | None
@@ -67,15 +66,8 @@ class Settings:
     timeouts: Timeouts
     openstack: OpenStackTable | None = None
     given: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class _Given:
-    """A value, who gave it (for messages), and the folder that its relative path starts at."""
-
-    value: Any
-    origin: str
-    folder: Path
+    terms: Terms = field(default_factory=Terms)
+    asked: Terms = field(default_factory=Terms)
 
 
 def resolve(
@@ -98,24 +90,56 @@ def resolve(
     """
     here = Path.cwd()
     layers = [
-        dict(_from_command_line(cli, here)),
-        dict(_from_environment(environ, here)),
-        dict(_from_ini(ini, ini_folder or here)),
+        dict(giving.from_command_line(cli, here)),
+        dict(giving.from_environment(environ, here)),
+        dict(giving.from_ini(ini, ini_folder or here)),
     ]
-    given: dict[str, _Given] = {}
-    for layer in layers:
-        given = {**{name: one for name, one in layer.items() if not _excluded(name, layer, given)}, **given}
-    by_name = {option.name: option for option in OPTIONS}
-    path = _convert(by_name["config"], given["config"]) if "config" in given else None
+    path = next((_path(layer["config"]) for layer in layers if "config" in layer), None)
     file = tomlfile.read(path) if path else tomlfile.TomlFile("", "", {})
     config = file.check(Config)
-    layer = _from_file(file, path or here)
-    given = {**{name: one for name, one in layer.items() if not _excluded(name, layer, given)}, **given}
-    values = {name: _value(option, given, here) for name, option in by_name.items()}
-    return replace(_settings(values, config), given=frozenset(given))
+    check_file(file, config.rules)
+    layers.append(dict(giving.from_file(file, path.parent if path else here)))
+    strongest = _strongest(layers)
+    values = {option.name: _value(option, strongest, here) for option in OPTIONS if option.name not in TERMS}
+    asked, standing = (_terms(strong).over(_terms(weak)) for strong, weak in (layers[:2], layers[2:]))
+    return replace(
+        _settings(values, config),
+        given=frozenset(strongest),
+        asked=asked,
+        terms=asked.over(standing).over(Terms(rules=config.rules)),
+    )
 
 
-def _excluded(name: str, layer: Mapping[str, _Given], stronger: Mapping[str, _Given]) -> bool:
+def _strongest(layers: Iterable[Mapping[str, Given]]) -> dict[str, Given]:
+    """Of each option the first that was given, in layers from strong to weak."""
+    found: dict[str, Given] = {}
+    for layer in layers:
+        found = {**{name: one for name, one in layer.items() if not _excluded(name, layer, found)}, **found}
+    return found
+
+
+def _terms(layer: Mapping[str, Given]) -> Terms:
+    """What a layer says of how to judge."""
+    return Terms(_dialect(layer.get("dialect")), _rules(layer.get("set")))
+
+
+def _dialect(given: Given | None) -> Dialect | None:
+    if given is None:
+        return None
+    text = given.text
+    with given.blamed():
+        return dialect.find(text, given.folder)
+
+
+def _rules(given: Given | None) -> Tables:
+    if given is None:
+        return {}
+    texts = [each.text for each in given.words]
+    with given.blamed():
+        return parse(texts)
+
+
+def _excluded(name: str, layer: Mapping[str, Given], stronger: Mapping[str, Given]) -> bool:
     """Whether what is to be judged has been said by someone stronger; UsageError when it is said twice."""
     if name not in SUBJECTS:
         return False
@@ -136,70 +160,42 @@ def _settings(values: dict[str, Any], config: Config) -> Settings:
     return Settings(**values, pci=pci, qemu=qemu, timeouts=config.timeouts, openstack=config.openstack)
 
 
-def _from_command_line(cli: Mapping[str, Any], here: Path) -> Iterator[tuple[str, _Given]]:
-    for option in OPTIONS:
-        if cli.get(option.name) is not None:
-            yield option.name, _Given(cli[option.name], option.flag, here)
-
-
-def _from_environment(environ: Mapping[str, str], here: Path) -> Iterator[tuple[str, _Given]]:
-    for option in OPTIONS:
-        if environ.get(option.variable):  # CI systems set variables empty to unset them
-            yield option.name, _Given(environ[option.variable], option.variable, here)
-
-
-def _from_ini(ini: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, _Given]]:
-    for option in OPTIONS:
-        value = ini.get(option.name)
-        if value is not None and value != "":
-            yield option.name, _Given(value, f"ini key {option.key}", folder)
-
-
-def _from_file(file: tomlfile.TomlFile, path: Path) -> dict[str, _Given]:
-    given = {}
-    for option in OPTIONS:
-        place = _PLACES.get(option.name, (option.name,))
-        value: Any = file.data
-        for part in place:
-            value = value.get(part) if value else None
-        if value is not None:
-            origin = f"{file.where(place)}: {place[-1]}"
-            given[option.name] = _Given(value, origin, path.parent)
-    return given
-
-
-def _value(option: Option, given: Mapping[str, _Given], here: Path) -> Any:
+def _value(option: Option, given: Mapping[str, Given], here: Path) -> Any:
     if option.name in given:
         return _convert(option, given[option.name])
     return here / option.default if option.type is Path and option.default else option.default
 
 
-def _convert(option: Option, given: _Given) -> Any:
+def _convert(option: Option, given: Given) -> Any:
     """The value as the option's type; UsageError when it is not one."""
     if option.type is bool:
         return _boolean(given)
     if option.type is int:
         return _integer(option, given)
-    text = _text(given)
     if option.type is Path:
-        return given.folder / Path(text).expanduser()
+        return _path(given)
+    text = given.text
     if option.choices and text not in option.choices:
         raise UsageError(f"{given.origin}: unknown {option.name} {text!r}{_near(option, text)}")
     return _anchored(text, given) if option.name == "repo" else text
+
+
+def _path(given: Given) -> Path:
+    return given.folder / Path(given.text).expanduser()
 
 
 def _near(option: Option, text: str) -> str:
     return tomlfile.nearest(text, option.choices)
 
 
-def _boolean(given: _Given) -> bool:
+def _boolean(given: Given) -> bool:
     word = str(given.value).strip().lower()
     if word not in _YES | _NO:
         raise UsageError(f"{given.origin}: {word!r} is neither true nor false")
     return word in _YES
 
 
-def _integer(option: Option, given: _Given) -> int:
+def _integer(option: Option, given: Given) -> int:
     text = str(given.value).strip()
     digits = text.replace("_", "")
     number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else -1  # noqa: PLR2004
@@ -209,15 +205,6 @@ def _integer(option: Option, given: _Given) -> int:
     return number
 
 
-def _text(given: _Given) -> str:
-    text = str(given.value)
-    if not text.strip():
-        raise UsageError(f"{given.origin}: is empty")
-    if any(unicodedata.category(letter) == "Cc" for letter in text):
-        raise UsageError(f"{given.origin}: {text[:80]!r} has a control character")
-    return text
-
-
-def _anchored(repo: str, given: _Given) -> str:
+def _anchored(repo: str, given: Given) -> str:
     """A repo such as `.` or `../driver` starts, like other paths, where it was written."""
     return str(given.folder / repo) if repo.partition("/")[0] in {".", ".."} else repo

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from pytest_ixy import tomlfile
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
+from pytest_ixy.terms import check_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +76,7 @@ class Spec(tomlfile.Table):
         pktgen, fwd, pcap: The command line of each role.
         ready: What shows that a role is ready.
         dialect: `[dialect]`: new. What its packets look like; None for ixy-ci's own.
-        rules: `[rules.NAME]`: new. Severity and options of rules, which whoever judges checks.
+        rules: `[rules.NAME]`: new. Severity and options of rules.
     """
 
     build: Annotated[tuple[Command, ...], Field(strict=False)] = ()
@@ -99,9 +100,12 @@ def read(folder: Path, label: str) -> Spec:
     """
     path = folder / NAME
     try:
-        return tomlfile.parse(_content(path, folder), NAME).check(Spec)
+        file = tomlfile.parse(_content(path, folder), NAME)
+        found = file.check(Spec)
+        check_file(file, found.rules)
     except UsageError as error:
         raise UsageError(f"{error.what}\n  in {label}", hint=error.hint) from None
+    return found
 
 
 def _content(path: Path, folder: Path) -> bytes:

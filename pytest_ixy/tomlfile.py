@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import tomli
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from pytest_ixy import tomlkeys
 from pytest_ixy.errors import UsageError
+from pytest_ixy.printable import one_line
 
 LIMIT = 64 * 1024
 _SHOWN = 5
+_LARGEST = 1 << 63
 _KINDS = {
     dict: "a table",
     list: "an array",
@@ -31,7 +33,17 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-RuleTables = dict[str, dict[str, int | float | str]]
+def _simple(value: Any) -> int | float | str:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"should be a number or a word, not {_kind(value)}")  # noqa: TRY004 - pydantic's
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        raise ValueError("should be a smaller number")
+    return value
+
+
+_Name = Annotated[str, Field(max_length=80)]
+_Simple = Annotated[int | float | str, PlainValidator(_simple)]
+RuleTables = dict[_Name, dict[_Name, _Simple]]
 """`[rules.NAME]`: what a rule's options are set to; the rules themselves know which there are."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -86,8 +98,8 @@ def read(path: Path) -> TomlFile:
         with path.open("rb") as stream:
             content = stream.read(LIMIT + 1)
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    return parse(content, str(path))
+        raise UsageError(f"cannot read {one_line(str(path))}: {error.strerror}") from error
+    return parse(content, one_line(str(path)))
 
 
 def parse(content: bytes, name: str) -> TomlFile:
@@ -140,7 +152,7 @@ def _subject(path: list[str | int]) -> str:
     key, tables = path[-1], ".".join(_short(str(part)) for part in path[:-1])
     if isinstance(key, int):
         return f"element {key + 1} of {tables!r}"
-    return f"{_short(key)!r}" + (f" in [{tables}]" if tables else "")
+    return f"{_short(key)!r}" + (f" in [{one_line(tables)}]" if tables else "")
 
 
 def _short(text: str) -> str:

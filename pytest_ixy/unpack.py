@@ -58,14 +58,6 @@ def plain(name: str) -> Iterator[Path]:
             yield Path(f"/proc/self/fd/{file.fileno()}")
 
 
-def packed(path: Path) -> bool:
-    """True for a regular file that starts as compressed ones do."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return _copier(stream.read(len(ZSTD))) is not _copy
-
-
 def _worth_opening(path: Path) -> bool:
     """Whether it is a file or a pipe that can be read; what is not is the rules' to tell."""
     try:

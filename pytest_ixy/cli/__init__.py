@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ EPILOG = """examples:
   pytest-ixy image remove --old      make room
   pytest-ixy sweep                   remove what killed runs left behind
   pytest-ixy judge capture.pcap      ask the rules about a capture that is there already
+  pytest-ixy rules                   what are the rules, and what can be set?
 
 exit status: 0 all is well; 1 something is in the way or could not be done; 2 the command line is wrong
 
@@ -30,7 +32,7 @@ To test a driver:
 """
 
 
-COMMANDS = ("doctor", "image", "sweep", "judge")
+COMMANDS = ("doctor", "image", "sweep", "judge", "rules")
 """Each is a module of this package."""
 
 
@@ -50,6 +52,8 @@ def _parser(first: str) -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status; no traceback for what a user can cause."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only
     parser = _parser(arguments[0] if arguments else "")
     try:
         parsed = parser.parse_args(arguments)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ixy.report import junit, summary
+from pytest_ixy.report import junit, reported, summary
 from pytest_ixy.report.subjects import Subject, Trial, cause_of, open_trial, opened, why
 from pytest_ixy.report.text import escape, line
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_ixy.bundle import Bundle
+    from pytest_ixy.terms import Terms
 
 FINDINGS = "findings.json"
 TITLE = "pytest-ixy"
@@ -33,11 +34,13 @@ class Reports:
 
     Args:
         config: pytest's configuration of that process.
+        terms: How bundles were judged, over what they have on record.
         findings: Whether to leave the findings in the bundles; not in those of others.
     """
 
-    def __init__(self, config: pytest.Config, *, findings: bool = True) -> None:
+    def __init__(self, config: pytest.Config, terms: Terms | None = None, *, findings: bool = True) -> None:
         self.config = config
+        self.terms = terms
         self.findings = findings
         self.subjects: dict[str, Subject] = {}
         self.trials: dict[str, Trial] = {}
@@ -56,6 +59,10 @@ class Reports:
             # xdist reports a test whose worker died in no phase, which pytest-html leaves out.
             self.notes.append(f"{line(report.nodeid)}: {line(cause_of(report))}")
 
+    def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
+        """A broken rule that only reports is counted by itself."""
+        return reported.status(report)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Write what belongs into bundles, JUnit and job summary, before their files are closed."""
@@ -63,7 +70,7 @@ class Reports:
             self.notes.append("The run was interrupted: tests that are not listed did not run.")
         wanted = self.html or junit.wanted(self.config) or summary.wanted()
         if wanted:
-            self.trials = {path: open_trial(Path(path)) for path in self._paths()}
+            self.trials = {path: open_trial(Path(path), self.terms) for path in self._paths()}
         for subject in self.ordered:
             for path in subject.bundles if self.findings else ():
                 self._try(FINDINGS, partial(_write_findings, subject, Path(path)))
@@ -122,36 +129,39 @@ class Reports:
             self.page.title = line(f"{TITLE}: {', '.join(subject.label for subject in self.ordered)}", 120)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say where each target's bundle is, and how to run it again."""
+        """Say what was reported, where each target's bundle is, and how to run it again."""
         if not (self.subjects or self.notes) or self.config.get_verbosity() < -1:
             return
+        if lines := list(reported.listed(self.ordered)):
+            terminalreporter.write_sep("-", reported.HEAD, yellow=True)
+            terminalreporter.write_line("\n".join(lines))
         terminalreporter.write_sep("-", TITLE)
         for subject in self.ordered:
             terminalreporter.write_line(f"{line(subject.label)}: {subject.verdict} ({subject.tally})")
             for path in subject.bundles:
                 kind = "capture: " if Path(path).is_file() else "bundle: "
                 terminalreporter.write_line(f"  {kind}{line(path, 4000)}")
-                for text in _again(self.trials.get(path), Path(path)):
+                for text in _again(self.trials.get(path), Path(path), self.terms):
                     terminalreporter.write_line(f"  {text}")
         for note in self.notes:
             terminalreporter.write_line(f"note: {line(note, 1000)}")
 
 
-def _again(trial: Trial | None, path: Path) -> Iterator[str]:
+def _again(trial: Trial | None, path: Path, terms: Terms | None) -> Iterator[str]:
     """The commands for a trial that was opened already, or is now; none when it cannot be."""
     from pytest_ixy.report.command import replay, rerun
 
-    bundle = trial.bundle if trial else _opened(path)
+    bundle = trial.bundle if trial else _opened(path, terms)
     if bundle is None:
         return
     if command := rerun(bundle.manifest):
         yield f"rerun:  {command}"
-    yield f"replay: {replay(path)}"
+    yield f"replay: {replay(bundle)}"
 
 
-def _opened(path: Path) -> Bundle | None:
+def _opened(path: Path, terms: Terms | None) -> Bundle | None:
     try:
-        return opened(path)
+        return opened(path, terms)
     except Exception:  # noqa: BLE001 - whatever a damaged folder raises, the path was named
         return None
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ixy.dialect import names, shipped
 from pytest_ixy.report.text import shell, without_password
 
 if TYPE_CHECKING:
-    from pytest_ixy.bundle import Manifest
+    from collections.abc import Iterator
+
+    from pytest_ixy.bundle import Bundle, Manifest
 
 DEFAULT_PROVIDER = "qemu"
 
@@ -24,12 +26,33 @@ def rerun(manifest: Manifest) -> str:
     words = [f"--ixy-repo={without_password(target.source)}"]
     if not target.dirty:
         words.append(f"--ixy-ref={target.commit}")
-    words.append(f"--ixy-packets={manifest.packets}")
+    words += _packets(manifest)
     if manifest.provider.name != DEFAULT_PROVIDER:
         words.append(f"--ixy-provider={manifest.provider.name}")
+    words += _terms(manifest)
     return " ".join(["pytest", *map(shell, words)])
 
 
-def replay(path: Path) -> str:
-    """The pytest command that judges the bundle or capture at `path` again, without any lab."""
-    return f"pytest {shell(f'--ixy-replay={path.absolute()}')}"
+def replay(bundle: Bundle) -> str:
+    """The pytest command that judges a bundle or capture again, without any lab.
+
+    A bundle has on record how it was judged; for a capture alone that is said once more.
+    """
+    words = [f"--ixy-replay={bundle.path.absolute()}"]
+    if bundle.alone:
+        words += [*_packets(bundle.manifest), *_terms(bundle.manifest)]
+    return " ".join(["pytest", *map(shell, words)])
+
+
+def _packets(manifest: Manifest) -> Iterator[str]:
+    if manifest.packets is not None:
+        yield f"--ixy-packets={manifest.packets}"
+
+
+def _terms(manifest: Manifest) -> Iterator[str]:
+    """How it was judged, as far as a command line can say it: a dialect that does not ship is left out."""
+    dialect = manifest.dialect
+    if dialect is not None and dialect.name in names() and dialect == shipped(dialect.name):
+        yield f"--ixy-dialect={dialect.name}"
+    for rule, terms in manifest.rules.items():
+        yield from (f"--ixy-set={rule}.{name}={value}" for name, value in terms.items())

@@ -181,7 +181,7 @@ def _links(bundle: Bundle, folder: Path) -> str:
         links.append(link(bundle.path / bundle.manifest.capture.file, folder, "capture"))
     commands = {
         "Run it again:": rerun(bundle.manifest),
-        "Judge it again, without a lab:": replay(bundle.path),
+        "Judge it again, without a lab:": replay(bundle),
     }
     again = "".join(
         f'<p class="again">{words}</p><pre class="command">{escape(command)}</pre>'

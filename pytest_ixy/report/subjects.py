@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ixy.errors import IxyError
 from pytest_ixy.report.text import line
+from pytest_ixy.unpack import plain
 
 if TYPE_CHECKING:
     import pytest
 
     from pytest_ixy.bundle import Bundle
     from pytest_ixy.report.traffic import Traffic
+    from pytest_ixy.terms import Terms
 
 CAUSE = 4000
 """At most so many characters of a failure's text are kept; pytest's own reports have it whole."""
 OUTCOMES = ("failed", "xpassed", "error", "passed", "reported", "skipped", "xfailed")
-JUDGED = frozenset({"passed", "failed", "reported", "skipped"})
-"""What a rule can say."""
 
 
 @dataclass(frozen=True)
@@ -106,16 +107,14 @@ def _row(report: pytest.TestReport, bundle: str | None, arrived: int) -> Row:
     finding: Mapping[str, Any] | None = getattr(report, "ixy_finding", None)
     outcome, cause = _outcome(report), cause_of(report)
     index = getattr(report, "item_index", arrived)
-    if finding is None:
+    said = finding.get("outcome") if finding else None
+    if finding is None or (outcome == "failed" and said != "failed"):  # the test itself had an objection
         name = line(report.nodeid.rpartition("::")[2], 120)
-        return Row(name, outcome, line(cause.partition("\n")[0]), {}, cause, bundle, None, index)
-    if outcome in {"passed", "failed"}:
-        said = str(finding.get("outcome"))
-        outcome = said if said in JUDGED else outcome
+        return Row(name, outcome, line(cause.partition("\n")[0]), {}, cause, bundle, finding, index)
     numbers = finding.get("numbers")
     return Row(
         name=line(finding.get("rule", ""), 80),
-        outcome=outcome,
+        outcome="reported" if (outcome, said) == ("passed", "reported") else outcome,
         title=line(finding.get("title", "")),
         numbers=numbers if isinstance(numbers, Mapping) else {},
         cause=str(finding.get("message") or cause)[:CAUSE],
@@ -158,12 +157,21 @@ class Trial:
     no_traffic: str = ""
 
 
-def open_trial(path: Path) -> Trial:
-    """Read a trial's folder; a missing or damaged one is a `Trial` that says so, never an error."""
+def open_trial(path: Path, terms: Terms | None = None) -> Trial:
+    """Read a trial's folder, or a capture; a missing or damaged one is a `Trial` that says so.
+
+    Args:
+        path: Either of the two; a capture may be compressed.
+        terms: How it was judged, over what is on record.
+    """
     try:
-        bundle = opened(path)
+        with plain(str(path)) if path.is_file() else nullcontext(path) as file:
+            return _measured(path, opened(path, terms, file))
     except Exception as error:  # noqa: BLE001 - whatever a damaged folder raises, the report goes on
         return Trial(path, problem=why(error))
+
+
+def _measured(path: Path, bundle: Bundle) -> Trial:
     if bundle.capture is None:
         return Trial(path, bundle, no_traffic="the trial left no capture")
     from pytest_ixy.report.traffic import measure
@@ -174,12 +182,19 @@ def open_trial(path: Path) -> Trial:
         return Trial(path, bundle, no_traffic=why(error))
 
 
-def opened(path: Path) -> Bundle:
-    """The bundle at `path`, or the capture when that is all; UsageError when it is neither."""
+def opened(path: Path, terms: Terms | None = None, file: Path | None = None) -> Bundle:
+    """The bundle at `path`, or the capture when that is all; UsageError when it is neither.
+
+    Args:
+        path: Either of the two.
+        terms: How it was judged, over what is on record.
+        file: The capture unpacked, where it is compressed.
+    """
     from pytest_ixy.bare import bare
     from pytest_ixy.bundle import load
+    from pytest_ixy.terms import Terms, judged
 
-    return bare(path) if path.is_file() else load(path)
+    return judged(bare(path, file=file) if path.is_file() else load(path), terms or Terms())
 
 
 def why(error: Exception) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ixy.report.command import replay, rerun
-from pytest_ixy.report.text import duration, markdown, number
+from pytest_ixy.report.text import duration, markdown, number, preformatted
 
 if TYPE_CHECKING:
     from pytest_ixy.report.subjects import Row, Subject, Trial
 
 VARIABLE = "GITHUB_STEP_SUMMARY"
-ROWS = 200
+ROWS, MESSAGES = 200, 20
+BROKEN = ("failed", "reported")
 SIGN = {
     "passed": "\N{WHITE HEAVY CHECK MARK}",
     "failed": "\N{CROSS MARK}",
@@ -45,6 +46,7 @@ def section(subject: Subject, trials: list[Trial]) -> str:
     parts.append("\n".join(["| | rule or test | finding |", "|---|---|---|", *map(_row, rows[:ROWS])]))
     if len(rows) > ROWS:
         parts.append(f"{len(rows) - ROWS} more are in the report.")
+    parts += [_message(row) for row in rows if row.outcome in BROKEN and row.finding][:MESSAGES]
     return "\n\n".join(parts) + "\n\n"
 
 
@@ -53,19 +55,25 @@ def _row(row: Row) -> str:
     return f"| {SIGN.get(row.outcome, OTHER)} {words} |"
 
 
+def _message(row: Row) -> str:
+    """What a broken rule has to say, folded; one line of Markdown, so that no part of it is read as such."""
+    said = f"{row.outcome}: {row.name}"
+    return f"<details><summary>{markdown(said)}</summary><pre>{preformatted(row.cause)}</pre></details>"
+
+
 def _trial(trial: Trial) -> str:
     if trial.bundle is None:
         return f"The bundle cannot be shown: {markdown(trial.problem)}"
     manifest = trial.bundle.manifest
     if trial.bundle.alone:
-        return f"- a capture alone; {_traffic(trial)}\n- judge it again: {_code(replay(trial.path))}"
+        return f"- a capture alone; {_traffic(trial)}\n- judge it again: {_code(replay(trial.bundle))}"
     where = f"{manifest.provider.name}, {manifest.provider.accelerator or 'accelerator unknown'}"
     facts = [
         f"commit <code>{markdown(manifest.target.commit)}</code> {markdown(manifest.target.subject, 100)}",
         f"{markdown(where)}; {number(manifest.packets or 0)} packets asked for; {_traffic(trial)}",
         "phases: " + ", ".join(f"{markdown(p.name, 40)} {duration(p.seconds)}" for p in manifest.phases),
         f"run it again: {_code(rerun(manifest))}",
-        f"judge it again, without a lab: {_code(replay(trial.path))}",
+        f"judge it again, without a lab: {_code(replay(trial.bundle))}",
     ]
     return "\n".join(f"- {fact}" for fact in facts)
 

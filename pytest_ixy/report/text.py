@@ -50,7 +50,18 @@ def escape(text: object) -> str:
 
 def markdown(text: object, limit: int = 300) -> str:
     """One cleaned line for Markdown; character references cannot be read as its syntax."""
-    return _PUNCTUATION.sub(lambda match: f"&#{ord(match.group())};", line(text, limit))
+    return _references(line(text, limit))
+
+
+def preformatted(text: object) -> str:
+    """Cleaned text for a `<pre>` in Markdown, on one line of source, its blanks and line ends kept."""
+    lines = clean(text).replace("\t", "    ").splitlines()
+    return "&#10;".join(_references(each) for each in lines)
+
+
+def _references(text: str) -> str:
+    """With a character reference for all that Markdown could read."""
+    return _PUNCTUATION.sub(lambda match: f"&#{ord(match.group())};", text)
 
 
 def shell(word: str) -> str:

@@ -101,15 +101,16 @@ def _misfits(packet: Packet) -> set[int]:
 
 SIZE = Rule(
     "size",
-    "Every UDP packet was captured as a frame of exactly 60 bytes (Ethernet 14, IP 20, UDP 8, payload 18), "
-    "without padding and without the frame check sequence. A snap length does not matter: the length on the "
-    "wire is judged.",
+    "Every UDP packet was captured as a frame of exactly the dialect's size, by default 60 bytes (Ethernet "
+    "14, IP 20, UDP 8, payload 18), without padding and without the frame check sequence. A snap length "
+    "does not matter: the length on the wire is judged.",
     judge_size,
 )
 
 STRUCTURE = Rule(
     "structure",
-    "Every UDP packet has UDP length 26 and a payload that starts with `ixy`; every frame can be parsed. "
-    "Other frames are ignored. Addresses, checksums and the rest of the payload are not looked at.",
+    "Every UDP packet has the dialect's UDP length and start of the payload, by default 26 and `ixy`, and "
+    "every frame can be parsed. Other frames are ignored. Addresses, checksums and the rest of the payload "
+    "are not looked at.",
     judge_structure,
 )

@@ -165,7 +165,7 @@ COUNT = Rule(
 
 BOUNDS = Rule(
     "sequence-bounds",
-    "The highest sequence number lies between N - 1 and 2 N: numbers are counted from 0 (in some dialects "
+    "The highest sequence number lies between N - 1 and 2 N. Numbers are counted from 0 (in some dialects "
     "from 1, which moves both bounds), and at most about half of the packets may get lost on the way. Where "
     "N is not known, it is the number of packets found. Packets without the dialect's structure have no "
     "number.",

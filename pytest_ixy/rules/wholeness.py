@@ -90,9 +90,8 @@ def _sent_by_capture(evidence: Evidence, expected: int) -> Finding:
 
 COMPLETE = Rule(
     "complete",
-    "The capture proves something: pcap ended before its deadline, the file exists, is a well-formed pcap "
-    "or pcapng of Ethernet frames, is not cut, was taken without a snap length that cuts frames, and is not "
-    "empty.",
+    "pcap ended before its deadline and left a well-formed pcap or pcapng of Ethernet frames that is neither "
+    "empty nor cut, neither the file nor any frame by a snap length. Otherwise the capture proves nothing.",
     judge_complete,
 )
 

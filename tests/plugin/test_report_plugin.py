@@ -115,8 +115,9 @@ def properties(path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("mode", [[], ["--self-contained-html"]], ids=["assets", "self-contained"])
 def test_page_and_properties(run: pytest.Pytester, workers: list[str], mode: list[str]) -> None:
     result = run.runpytest(*HEAD, *workers, *mode)
-    result.assert_outcomes(passed=4, failed=1, errors=1, skipped=1)
+    result.assert_outcomes(passed=3, failed=1, errors=1, skipped=1)
     page = Page((run.path / "out/report.html").read_text())
+    result.stdout.fnmatch_lines(["*3 passed, *1 reported*"])
     assert page.elements.count("section") == 2
     assert page.elements.count("svg") == 3
     assert "no SSH to <node> fwd" in page.words
@@ -156,6 +157,51 @@ def test_terminal_names_the_bundle_and_the_command(run: pytest.Pytester) -> None
     ])  # fmt: skip
 
 
+def test_what_is_reported_is_neither_passed_nor_failed_and_is_listed(run: pytest.Pytester) -> None:
+    result = run.runpytest("-v", "-k", "order or count")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([
+        "*::test_capture[[]count[]] PASSED*",
+        "*::test_capture[[]order[]] REPORTED*",
+        "*- reported: broken rules that fail no test -*",
+        "order: one late",
+        "*= 1 passed, 5 deselected, 1 reported in *",
+    ])  # fmt: skip
+    result.stdout.no_fnmatch_line("count: 8 packets")
+    quiet = run.runpytest("-qq", "-k", "order or count").stdout
+    quiet.fnmatch_lines([".r*"])
+    quiet.no_fnmatch_line("order: one late")
+
+
+def test_what_is_reported_is_yellow(run: pytest.Pytester) -> None:
+    result = run.runpytest("--color=yes", "-k", "order")
+    result.stdout.fnmatch_lines(["*\x1b[[]33mr\x1b[[]0m*", "*\x1b[[]33m*1 reported*"])
+
+
+def test_nothing_is_listed_when_nothing_is_reported(run: pytest.Pytester) -> None:
+    result = run.runpytest("-k", "count")
+    for words in ("*- reported*", "*1 reported*"):
+        result.stdout.no_fnmatch_line(words)
+
+
+OBJECTION = """
+import pytest
+
+@pytest.mark.ixy(target="a@1", finding={"rule": "loss", "outcome": "%s", "title": "2 lost", "numbers": {}})
+def test_mine():
+    assert "what the test says" == 0
+"""
+
+
+@pytest.mark.parametrize("outcome", ["passed", "reported"])
+def test_a_test_that_fails_though_its_rule_does_not_has_failed(run: pytest.Pytester, outcome: str) -> None:
+    run.makepyfile(test_mine=OBJECTION % outcome)
+    result = run.runpytest("test_mine.py", "--html=out/report.html")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["a@1: failed (1 failed)"])
+    assert "what the test says" in Page((run.path / "out/report.html").read_text()).words
+
+
 def test_job_summary_is_appended(run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     file = run.path / "summary.md"
     file.write_text("what stood there\n")
@@ -164,6 +210,9 @@ def test_job_summary_is_appended(run: pytest.Pytester, monkeypatch: pytest.Monke
     said = file.read_text()
     assert said.startswith("what stood there\n## ")
     assert "| failed | duplicates | 1 came twice &#60;script&#62;" in said.replace("\N{CROSS MARK} ", "")
+    assert "<summary>failed&#58; duplicates</summary><pre>at frame 3</pre>" in said
+    assert "<summary>reported&#58; order</summary><pre>at frame 3</pre>" in said
+    assert "<summary>passed" not in said
     assert "25&#46;00% lost" in said or "25.00% lost" in said
     assert "<script" not in said
 
@@ -173,7 +222,7 @@ def test_a_summary_that_cannot_be_written_is_a_note(
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(run.path / "no/such/folder"))
     result = run.runpytest(*HEAD)
-    result.assert_outcomes(passed=4, failed=1, errors=1, skipped=1)
+    result.assert_outcomes(passed=3, failed=1, errors=1, skipped=1)
     result.stdout.fnmatch_lines(["note: job summary not written: FileNotFoundError: *"])
     assert "job summary not written" in (run.path / "out/report.html").read_text()
 
@@ -191,7 +240,7 @@ def test_without_a_plugin_that_others_may_have_switched_off(run: pytest.Pytester
 def test_a_damaged_bundle_breaks_no_report(run: pytest.Pytester) -> None:
     (run.path / "a b/manifest.json").write_text("{")
     result = run.runpytest(*HEAD)
-    result.assert_outcomes(passed=4, failed=1, errors=1, skipped=1)
+    result.assert_outcomes(passed=3, failed=1, errors=1, skipped=1)
     assert "cannot be shown" in (run.path / "out/report.html").read_text()
     assert "manifest.json" in properties(run.path / "out/report.xml")["ixy.problem"]
 

@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 LAYERS = {
     "words": "errors printable topology options paths parallel thrift tomlkeys",
     "files": "tomlfile dialect bundle capture source programs ledger",
-    "tools": "check git remote config spec progress bare unpack",
-    "parts": "settings refs repository roles live rules verdict",
+    "tools": "check rules terms git remote config spec progress bare unpack",
+    "parts": "given settings refs repository roles live verdict sample guess ruledoc",
     "target and providers": "worktree pack target startup providers sweep origin replay",
     "report": "report",
     "lab": "testbed",
@@ -32,7 +32,20 @@ LAYERS = {
 Inside of a layer the order of the words counts: each may import from those to the left of it.
 """
 
-JUDGEMENT = {"dialect", "bundle", "bare", "capture", "unpack", "rules", "verdict", "report", "replay"}
+JUDGEMENT = {
+    "terms",
+    "sample",
+    "guess",
+    "dialect",
+    "bundle",
+    "bare",
+    "capture",
+    "unpack",
+    "rules",
+    "verdict",
+    "report",
+    "replay",
+}
 LAB = {
     "remote",
     "providers",

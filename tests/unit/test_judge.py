@@ -8,18 +8,22 @@ import os
 import pty
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 
 import pytest
 import zstandard
 from bundles import make_bundle, make_run
 from captures import Packet, ixy_frame, packets, pcap, pcapng
+from dialects import capture_of, frame_of
 
-from pytest_ixy import cli
+from pytest_ixy import cli, rules
 from pytest_ixy.bundle import CaptureRecord
-from pytest_ixy.rules import rules
+from pytest_ixy.dialect import shipped
+from pytest_ixy.rules import Rule
+from pytest_ixy.rules.finding import passed
 
 GOOD = pcap(packets(map(ixy_frame, range(100))))
-RULES = list(rules())
+RULES = list(rules.rules())
 
 
 def command(*arguments):
@@ -282,6 +286,92 @@ def test_people_get_a_table_and_the_messages_below(write):
     )
     assert "  duplicates:" in lines[1 + len(RULES) :]
     assert not any("\x1b" in line for line in lines)
+
+
+SIXTY_ONE = pcap(packets(ixy_frame(number, size=61) for number in range(3)))
+
+
+def test_what_is_reported_shows_its_message_and_fails_nothing(write):
+    done = run(write(SIXTY_ONE), "--packets=3", "--set=size.severity=report")
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 0
+    assert lines[0].endswith(": passed")
+    assert "  reported size             3 of 3 packets are not 60 bytes long" in lines
+    assert lines[lines.index("  size:") + 1] == "    61 bytes: 3 packets"
+
+
+def test_a_rule_can_be_switched_off(ask, write):
+    status, (said,) = ask(write(SIXTY_ONE), "--set=size.severity=report", "--set=size.severity=off")
+    assert (status, outcomes(said)["size"]) == (0, "skipped")
+
+
+def chatty(evidence):
+    return passed("chatty", "fine", {}, ["and this is why"])
+
+
+@pytest.mark.parametrize("flag", ["-v", "--verbose"])
+def test_what_passed_shows_its_message_when_asked_for(flag, write, capsys, monkeypatch):
+    entry = EntryPoint("chatty", f"{__name__}:CHATTY", rules.GROUP)
+    monkeypatch.setattr(rules, "entry_points", lambda group: [entry])
+    rules._registry.cache_clear()
+    try:
+        path = str(write(GOOD))
+        cli.main(["judge", path])
+        assert "and this is why" not in capsys.readouterr().out
+        cli.main(["judge", path, flag])
+        assert capsys.readouterr().out.splitlines()[-2:] == ["  chatty:", "    and this is why"]
+    finally:
+        rules._registry.cache_clear()
+
+
+CHATTY = Rule("chatty", "Passes.", chatty)
+
+
+def test_the_dialect_can_be_given_by_name_and_by_file(ask, write, tmp_path):
+    path = write(capture_of(shipped("go"), range(100)))
+    assert outcomes(ask(path)[1][0])["sequence-bounds"] == "failed"
+    assert ask(path, "--dialect=go", "--packets=100")[0] == 0
+    (tmp_path / "mine.toml").write_text('[dialect]\nname = "c"\nnumber = {at = 56, order = "big"}\n')
+    assert outcomes(ask(path, f"--dialect={tmp_path}/mine.toml")[1][0])["sequence-bounds"] == "passed"
+
+
+def test_what_is_asked_for_wins_over_a_bundles_record(ask, tmp_path):
+    frames = [frame_of(shipped("go"), number) for number in range(100)]
+    terms = {"size": {"severity": "off"}, "sent": {"severity": "off"}}
+    path = make_bundle(tmp_path, frames, dialect=shipped("go"), rules=terms).path
+    status, (said,) = ask(path)
+    assert (status, outcomes(said)["sequence-bounds"], outcomes(said)["size"]) == (0, "passed", "skipped")
+    status, (said,) = ask(path, "--dialect=ixy-ci", "--set=size.severity=fail")
+    assert status == 1
+    found = outcomes(said)
+    assert (found["sequence-bounds"], found["size"], found["sent"]) == ("failed", "passed", "skipped")
+
+
+def test_a_record_that_cannot_be_set_is_status_2(ask, tmp_path):
+    status, (said,) = ask(make_bundle(tmp_path, rules={"size": {"severity": "loud"}}).path)
+    assert status == 2
+    assert "manifest.json: 'severity' of the rule 'size' should be one of" in said["problem"]["title"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--set=size"], "'size' is not of the form RULE.OPTION=VALUE"),
+        (["--set=sise.severity=off"], "there is no rule 'sise', did you mean 'size'?"),
+        (["--set=size.x=1"], "the rule 'size' has no option 'x'"),
+        (["--set=size.severity=\x1b"], "should be one of fail, report, off, not '\\x1b'"),
+        (["--dialect=rsut"], "there is no dialect 'rsut'; did you mean 'rust'?"),
+        (["--dialect=./no\x1b"], "cannot read no\\x1b: No such file"),
+        (["--dialect="], "there is no dialect ''"),
+        (["--dialect=go", "--guess"], "not allowed with"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_judged(arguments, words, write):
+    done = run(write(GOOD), *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr.decode()
+    assert not done.stdout
+    assert b"\x1b" not in done.stderr
 
 
 def test_colours_on_a_terminal_only(write):

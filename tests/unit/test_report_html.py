@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import urllib.parse
 from html.parser import HTMLParser
 from pathlib import Path
@@ -152,6 +153,17 @@ def test_a_missing_bundle_is_said(tmp_path: Path) -> None:
     shown = page(open_trial(tmp_path / "gone"), tmp_path)
     assert "gone is not a bundle" in shown.words
     assert "No trial took place" in page(None, tmp_path).words
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe is not a bundle" in page(open_trial(tmp_path / "pipe"), tmp_path).words
+
+
+def test_a_message_of_a_rule_that_passed_is_folded(tmp_path: Path) -> None:
+    shown = page(None, tmp_path, row("passed", title="2 lost", cause="longest: #3 to #4"))
+    assert "longest: #3 to #4" in shown.words
+    assert shown.elements.count("details") == 1
 
 
 @pytest.mark.parametrize("damage", ["{", '{"format": 1}', "\udcff"])

@@ -38,6 +38,19 @@ def test_markdown_keeps_to_its_table_cell() -> None:
     assert html.unescape(shown) == "a | b # <b>`x`</b> [l](http://x) $m$ @me"
 
 
+@settings(deadline=None)
+@given(st.text(st.characters(codec=None)))
+def test_preformatted_text_is_one_line_of_markdown_that_keeps_its_blanks(words: str) -> None:
+    shown = text.preformatted(words)
+    assert not set(shown.replace("&#", "").replace(";", "")) & set("|\n\r<>`[]#*_$@:")
+    kept = [line.replace("\t", "    ") for line in text.clean(words).split("\n")]
+    assert html.unescape(shown).split("\n") == (kept if kept[-1] else kept[:-1] or [""])
+
+
+def test_preformatted_text_looks_as_it_did() -> None:
+    assert text.preformatted("0000  a b\n      ^^") == "0000  a b&#10;      &#94;&#94;"
+
+
 def test_line_is_one_line_of_at_most_the_limit() -> None:
     assert text.line("a\n  b\tc") == "a b c"
     assert text.line("x" * 301) == "x" * 299 + "…"

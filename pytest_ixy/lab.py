@@ -112,7 +112,7 @@ class Lab:
         folder = self.folder if self._trials == 1 else Path(f"{self.folder}-{self._trials}")
         if folder != self.folder:
             shutil.copytree(self.folder / "build", folder / "build")
-        with Meanwhile(self.target.spec.dialect or shipped()) as meanwhile:
+        with Meanwhile(self._setup().terms.dialect or shipped()) as meanwhile:
             count = packets or self.settings.packets
             made = trial.run(self._setup(), count, folder, self.progress, meanwhile)
         made.observed = meanwhile.observed

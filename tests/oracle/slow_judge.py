@@ -55,12 +55,13 @@ def timestamps(trial: Trial) -> Verdict:
     times = [frame.time or 0 for frame in stamped]
     back = [before - after for before, after in pairwise(times) if after < before]
     odd = sum(frame.out_of_range for frame in stamped)
-    unset = sum(time < YEAR_2000 for time in times)
+    unset, early, frames = times.count(0), sum(time < YEAR_2000 for time in times), len(stamped)
     numbers = {
         "backwards": len(back),
         "furthest_back": max(back, default=0) / 1e9,
         "out_of_range": odd,
         "unset": unset,
-        "frames": len(stamped),
+        "early": early,
+        "frames": frames,
     }
-    return verdict(back or odd or (unset and len(stamped) > 1), numbers)
+    return verdict(back or odd or 0 < early < frames or unset == frames > 1, numbers)

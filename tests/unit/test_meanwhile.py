@@ -97,7 +97,8 @@ def fetch(host, bundle, folder, meanwhile):
 
 
 def shown(observed):
-    return {**vars(observed), "flaw": str(observed.flaw)}
+    seen = observed.seen.missing(0, observed.highest or 0), observed.seen.again()
+    return {**vars(observed), "flaw": str(observed.flaw), "seen": seen, "clock": vars(observed.clock)}
 
 
 @needs_root

@@ -26,8 +26,8 @@ from pytest_ixy.rules.protocols import named
 sys.path.append(str(Path(__file__).parents[1] / "oracle"))
 
 import frames as strategies
-import slow_judge
 from formats import FORMATS
+from slow_packets import OTHER, parse
 from slow_reader import Frame
 
 STP = bytes.fromhex("0180c2000000 101010101010 0026 424203").ljust(60, b"\0")
@@ -157,8 +157,8 @@ def test_nothing_captured(tmp_path):
 
 def slowly(found):
     """Places of foreign frames, how many of each kind, how many from each source."""
-    parsed = [slow_judge.parse(Frame(packet.data, packet.wire)) for packet in found]
-    places = [place for place, packet in enumerate(parsed) if packet.kind == slow_judge.OTHER]
+    parsed = [parse(Frame(packet.data, packet.wire), shipped()) for packet in found]
+    places = [place for place, packet in enumerate(parsed) if packet.kind == OTHER]
     return places, Counter(int.from_bytes(found[place].data[6:12], "big") for place in places)
 
 

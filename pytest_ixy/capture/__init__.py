@@ -15,10 +15,21 @@ from pathlib import Path
 from pytest_ixy.capture import pcap, pcapng
 from pytest_ixy.capture.block import MARGIN, Block, Column, Frames
 from pytest_ixy.capture.flaw import CaptureFlaw, Flaw
-from pytest_ixy.capture.rows import Bytes, Rows
+from pytest_ixy.capture.rows import Bytes, Rows, varying
 from pytest_ixy.capture.window import Window
 
-__all__ = ["MARGIN", "Block", "Bytes", "CaptureFlaw", "Column", "Flaw", "Frames", "Rows", "blocks"]
+__all__ = [
+    "MARGIN",
+    "Block",
+    "Bytes",
+    "CaptureFlaw",
+    "Column",
+    "Flaw",
+    "Frames",
+    "Rows",
+    "blocks",
+    "varying",
+]
 
 
 def blocks(path: Path) -> Iterator[Block]:

@@ -18,8 +18,11 @@ from pytest_ixy.bundle import CaptureRecord, write
 from pytest_ixy.errors import UsageError
 from pytest_ixy.rules import Finding, Rule, judge, pick, rules
 
-NAMES = ["complete", "sent", "count", "sequence-bounds", "duplicates", "size", "structure", "exits"]
-OF_PACKETS = ["sequence-bounds", "duplicates", "size", "structure"]
+NAMES = [
+    *["complete", "sent", "count", "sequence-bounds", "duplicates"],
+    *["size", "structure", "payload", "exits"],
+]
+OF_PACKETS = ["sequence-bounds", "duplicates", "size", "structure", "payload"]
 
 
 def outcomes(bundle) -> dict[str, str]:
@@ -128,7 +131,7 @@ def test_frames_but_no_udp(tmp_path):
     found = outcomes(bundle)
     assert found["complete"] == "passed"
     assert found["count"] == "failed"
-    assert [found[name] for name in OF_PACKETS] == ["skipped"] * 4
+    assert [found[name] for name in OF_PACKETS] == ["skipped"] * len(OF_PACKETS)
     assert judge(bundle, ["size"])[0].title == "not judged: 3 frames captured, but no UDP packet"
 
 

@@ -14,6 +14,7 @@ from pytest_ixy.rules.kernel.offenders import Offenders
 from pytest_ixy.rules.kernel.seen import Repeat, Seen
 from pytest_ixy.rules.kernel.shape import Shape
 from pytest_ixy.rules.kernel.sight import Sight
+from pytest_ixy.rules.kernel.template import Content, Deviations
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,7 @@ class Observed:
         repeats: The first few of those.
         size: UDP packets whose frame does not have the dialect's size.
         structure: UDP packets without the dialect's structure, and frames that cannot be parsed.
+        payload: Packets of the dialect that are not as its template has them, and where.
     """
 
     flaw: CaptureFlaw | None
@@ -49,6 +51,7 @@ class Observed:
     repeats: tuple[Repeat, ...]
     size: Offenders
     structure: Offenders
+    payload: Deviations
 
 
 def observe(path: Path | None, dialect: Dialect) -> Observed:
@@ -78,6 +81,7 @@ class _Tally:
         self._end = 0
         self.seen = Seen()
         self._lengths, self._shape = Lengths(dialect.size), Shape(dialect)
+        self._content = Content(self._layout)
 
     def add(self, block: Block) -> None:
         self._begin = block.ends[0] if self._begin is None else self._begin
@@ -86,6 +90,7 @@ class _Tally:
         sight = Sight(block, self._layout)
         self._shape.add(sight)
         self._lengths.add(sight)
+        self._content.add(sight)
         self._numbered += sight.sequence.size
         self.seen.add(sight.sequence, sight.frames_of)
 
@@ -104,4 +109,5 @@ class _Tally:
             repeats=self.seen.first,
             size=self._lengths.wrong.offenders(),
             structure=self._shape.wrong.offenders(),
+            payload=self._content.deviations(),
         )

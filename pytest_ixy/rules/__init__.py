@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from pytest_ixy.errors import UsageError
+from pytest_ixy.rules.checksum import CHECKSUM
 from pytest_ixy.rules.content import PAYLOAD
 from pytest_ixy.rules.ending import EXITS, judge_run
 from pytest_ixy.rules.evidence import Evidence, Packet
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 GROUP = "pytest_ixy.rules"
-BUILT_IN = (COMPLETE, SENT, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, PAYLOAD, EXITS)
+BUILT_IN = (COMPLETE, SENT, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE, PAYLOAD, CHECKSUM, EXITS)
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 

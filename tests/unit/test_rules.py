@@ -20,9 +20,9 @@ from pytest_ixy.rules import Finding, Rule, judge, pick, rules
 
 NAMES = [
     *["complete", "sent", "count", "sequence-bounds", "duplicates"],
-    *["size", "structure", "payload", "exits"],
+    *["size", "structure", "payload", "checksum", "exits"],
 ]
-OF_PACKETS = ["sequence-bounds", "duplicates", "size", "structure", "payload"]
+OF_PACKETS = ["sequence-bounds", "duplicates", "size", "structure", "payload", "checksum"]
 
 
 def outcomes(bundle) -> dict[str, str]:

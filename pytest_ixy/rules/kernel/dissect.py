@@ -39,7 +39,8 @@ class Dissection:
         unreadable: Frames that end inside a header (up to UDP's or TCP's), or with a header that
             contradicts itself. Frames that the snap length cut inside a header are not counted: nobody
             can tell.
-        udp_at: Offset of the UDP header from the frame's start, where `udp`.
+        ip_at: Offset of the IP header from the frame's start, where `udp`.
+        udp_at: The same of the UDP header.
         right_length: The dialect's UDP length, where `udp`.
         magic: Payload that starts as the dialect's does, where `udp`.
         shaped: Packets of the dialect: right length, magic, and all bytes of the UDP packet there.
@@ -50,6 +51,7 @@ class Dissection:
 
     udp: Mask
     unreadable: Mask
+    ip_at: NDArray[np.int64]
     udp_at: NDArray[np.int64]
     right_length: Mask
     magic: Mask
@@ -71,6 +73,7 @@ def dissect(frames: Frames, dialect: Dialect) -> Dissection:
     return Dissection(
         udp=udp,
         unreadable=nonsense | (~whole & (frames.captured >= frames.original)),
+        ip_at=internet.start,
         udp_at=internet.end,
         right_length=right_length,
         magic=magic,
@@ -100,12 +103,14 @@ def _numbers(frames: Frames, udp_at: NDArray[np.int64], number: Number | None) -
 
 @dataclass(frozen=True, eq=False)
 class _Internet:
-    """What stands before the transport header: where that starts, its protocol (-1 for none that is IP's).
+    """What stands before the transport header: where it starts and ends, and the protocol behind it.
 
+    The protocol is -1 where there is none of IP's.
     `whole` where all headers before it were captured, but for IPv4's options, which stand before `end`;
     `nonsense` where a header contradicts itself.
     """
 
+    start: NDArray[np.int64]
     end: NDArray[np.int64]
     protocol: NDArray[np.int64]
     whole: Mask
@@ -123,6 +128,7 @@ def _internet(frames: Frames) -> _Internet:
     wrong = np.where(four, ~right, six & (first >> 4 != VERSION_6))
     there = frames.captured >= smallest
     found = _Internet(
+        start=network,
         end=network + size,
         protocol=np.where(four, octets[at + 9], np.where(six, octets[at + 6], np.int64(-1))),
         whole=there,

@@ -14,6 +14,7 @@ from pytest_ixy.rules.kernel.offenders import Offenders
 from pytest_ixy.rules.kernel.seen import Repeat, Seen
 from pytest_ixy.rules.kernel.shape import Shape
 from pytest_ixy.rules.kernel.sight import Sight
+from pytest_ixy.rules.kernel.sums import Checksums, Sums
 from pytest_ixy.rules.kernel.template import Content, Deviations
 
 
@@ -36,6 +37,7 @@ class Observed:
         size: UDP packets whose frame does not have the dialect's size.
         structure: UDP packets without the dialect's structure, and frames that cannot be parsed.
         payload: Packets of the dialect that are not as its template has them, and where.
+        checksums: UDP packets with a wrong checksum.
     """
 
     flaw: CaptureFlaw | None
@@ -52,6 +54,7 @@ class Observed:
     size: Offenders
     structure: Offenders
     payload: Deviations
+    checksums: Checksums
 
 
 def observe(path: Path | None, dialect: Dialect) -> Observed:
@@ -81,7 +84,7 @@ class _Tally:
         self._end = 0
         self.seen = Seen()
         self._lengths, self._shape = Lengths(dialect.size), Shape(dialect)
-        self._content = Content(self._layout)
+        self._content, self._sums = Content(self._layout), Sums()
 
     def add(self, block: Block) -> None:
         self._begin = block.ends[0] if self._begin is None else self._begin
@@ -91,6 +94,7 @@ class _Tally:
         self._shape.add(sight)
         self._lengths.add(sight)
         self._content.add(sight)
+        self._sums.add(sight)
         self._numbered += sight.sequence.size
         self.seen.add(sight.sequence, sight.frames_of)
 
@@ -110,4 +114,5 @@ class _Tally:
             size=self._lengths.wrong.offenders(),
             structure=self._shape.wrong.offenders(),
             payload=self._content.deviations(),
+            checksums=self._sums.checksums(),
         )

@@ -18,7 +18,7 @@ from pytest_ixy.bundle import Bundle, CaptureRecord, Manifest, ProviderRecord, T
 from pytest_ixy.rules import Evidence, pick
 from pytest_ixy.thrift import thrift
 
-RULES = ("count", "sequence-bounds", "duplicates", "size", "structure")
+RULES = ("count", "sequence-bounds", "duplicates", "size", "structure", "payload", "checksum")
 
 
 def bundle(capture: Path, packets: int) -> Bundle:

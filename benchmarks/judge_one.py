@@ -19,7 +19,8 @@ from pytest_ixy.rules import Evidence, pick
 from pytest_ixy.thrift import thrift
 
 RULES = (
-    "fresh", "count", "sequence-bounds", "duplicates", "size", "structure", "order", "loss", "timestamps",
+    "fresh", "count", "sequence-bounds", "duplicates", "size", "structure", "payload", "order", "loss",
+    "checksum", "timestamps",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from pytest_ixy.capture import pcap, pcapng
 from pytest_ixy.capture.block import MARGIN, Block, Column, Frames
 from pytest_ixy.capture.flaw import CaptureFlaw, Flaw
 from pytest_ixy.capture.growing import Growing
-from pytest_ixy.capture.rows import Bytes, Rows
+from pytest_ixy.capture.rows import Bytes, Rows, varying
 from pytest_ixy.capture.stored import Stored
 from pytest_ixy.capture.times import Stamps, Times
 from pytest_ixy.capture.window import Window
@@ -34,6 +34,7 @@ __all__ = [
     "Stamps",
     "Times",
     "blocks",
+    "varying",
 ]
 
 

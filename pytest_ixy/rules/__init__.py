@@ -13,6 +13,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from pytest_ixy.errors import UsageError
+from pytest_ixy.rules.checksum import CHECKSUM
+from pytest_ixy.rules.content import PAYLOAD
 from pytest_ixy.rules.ending import EXITS, judge_run
 from pytest_ixy.rules.evidence import Evidence, Packet
 from pytest_ixy.rules.finding import Finding, Outcome
@@ -48,7 +50,7 @@ __all__ = [
 GROUP = "pytest_ixy.rules"
 BUILT_IN = (
     COMPLETE, SENT, FRESH, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE,
-    ORDER, LOSS, TIMESTAMPS, FOREIGN, EXITS,
+    PAYLOAD, ORDER, LOSS, CHECKSUM, TIMESTAMPS, FOREIGN, EXITS,
 )  # fmt: skip
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

@@ -118,6 +118,13 @@ class Evidence:
         return self.unreadable or ("" if self.observed.frames else "nothing was captured")
 
     @property
+    def no_udp(self) -> str:
+        """Why there is no UDP packet to judge; empty when there is one."""
+        if self.nothing or self.observed.udp:
+            return self.nothing
+        return f"{count(self.observed.frames, 'frame')} captured, but no UDP packet"
+
+    @property
     def unnumbered(self) -> str:
         """Why nothing can be said of sequence numbers; empty when something can."""
         number, expected = self.dialect.number, self.expected or self.observed.udp

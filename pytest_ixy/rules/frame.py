@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def judge_size(evidence: Evidence) -> Finding:
     """See `SIZE`."""
-    if cause := evidence.nothing or _no_udp(evidence):
+    if cause := evidence.no_udp:
         return skipped("size", cause)
     observed, size = evidence.observed, evidence.dialect.size
     numbers = {"wrong": observed.size.total, "packets": observed.udp}
@@ -33,7 +33,7 @@ def judge_size(evidence: Evidence) -> Finding:
 def judge_structure(evidence: Evidence) -> Finding:
     """See `STRUCTURE`."""
     wrong, udp = evidence.observed.structure, evidence.observed.udp
-    if cause := evidence.nothing or ("" if wrong.total else _no_udp(evidence)):
+    if cause := evidence.nothing if wrong.total else evidence.no_udp:
         return skipped("structure", cause)
     maker = f"{evidence.dialect.name}'s" if evidence.declared else "ixy's"
     numbers = {"wrong": wrong.total, "packets": udp}
@@ -42,12 +42,6 @@ def judge_structure(evidence: Evidence) -> Finding:
     title = f"{count(wrong.total, 'packet')} without {maker} structure among {count(udp, 'UDP packet')}"
     lines = [f"{count(number, 'packet')} {kind}" for kind, number in wrong.kinds.items()]
     return failed("structure", title, numbers, [*lines, *_offending(evidence, wrong, _misfits, _shifted)])
-
-
-def _no_udp(evidence: Evidence) -> str:
-    if evidence.observed.udp:
-        return ""
-    return f"{count(evidence.observed.frames, 'frame')} captured, but no UDP packet"
 
 
 def _offending(

@@ -47,7 +47,7 @@ def _problems(clock: Clock) -> list[str]:
         f"{clock.backwards:,} earlier than the one before, {furthest}": clock.backwards,
         f"{clock.out_of_range:,} with a fraction of a whole second or more": clock.out_of_range,
         f"all of them 0 ({clock.frames:,})": clock.all_unset,
-        f"{clock.early:,} before the year 2000 (0: {clock.unset:,}), the others later": clock.mixed,
+        f"{clock.early:,} before the year 2000 (0: {clock.unset:,})": clock.early and not clock.all_unset,
     }
     return [problem for problem, there in possible.items() if there]
 
@@ -56,7 +56,7 @@ def _lines(evidence: Evidence) -> list[str]:
     from pytest_ixy.rules.kernel.clock import mistimed
 
     clock = evidence.observed.clock
-    first = mistimed(evidence.bundle.capture, early=clock.mixed)
+    first = mistimed(evidence.bundle.capture)
     return [*_causes(clock), *(["first:", *_listed(evidence, first)] if first else []), *evidence.caveats]
 
 
@@ -86,7 +86,10 @@ def _date(time: int) -> str:
 def _causes(clock: Clock) -> list[str]:
     causes = {
         "whoever wrote the capture had no clock": clock.all_unset,
-        "the clock was set while frames were captured": clock.mixed,
+        "the clock was set while frames were captured": 0 < clock.early < clock.frames,
+        "frames were stamped by a clock that counts from the start of the machine": (
+            clock.early == clock.frames > clock.unset
+        ),
         "the file's header tells another unit than its records have": 2 * clock.out_of_range > clock.frames,
         "seconds and their fraction were read one after the other, and a second began in between": (
             NEARLY < clock.furthest <= SECOND
@@ -98,8 +101,8 @@ def _causes(clock: Clock) -> list[str]:
 TIMESTAMPS = Rule(
     "timestamps",
     "No frame has an earlier time than the one before (equal times are fine), no fraction of a second is a "
-    "second or more, and no frame has a time before 2000-01-01 where others have a later one. If all times "
-    "are 0, there is but one. Packets without a time, which pcapng knows, are left out.",
+    "second or more, and no time lies before 2000-01-01, as those of a clock that was never set do. Packets "
+    "without a time, which pcapng knows, are left out.",
     judge_timestamps,
     Severity("report"),
 )

@@ -20,9 +20,11 @@ from pytest_ixy.rules import Finding, Rule, judge, pick, rules
 
 NAMES = [
     "complete", "sent", "fresh", "count", "sequence-bounds", "duplicates", "size", "structure",
-    "order", "loss", "timestamps", "foreign", "exits",
+    "payload", "order", "loss", "checksum", "timestamps", "foreign", "exits",
 ]  # fmt: skip
-OF_PACKETS = ["fresh", "sequence-bounds", "duplicates", "size", "structure", "order", "loss"]
+OF_PACKETS = [
+    "fresh", "sequence-bounds", "duplicates", "size", "structure", "payload", "order", "loss", "checksum",
+]  # fmt: skip
 OF_FRAMES = ["timestamps", "foreign"]
 
 

@@ -129,14 +129,19 @@ def test_a_clock_that_was_set_meanwhile(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("times", "outcome"),
-    [([0], "passed"), ([0, 0], "reported"), ([0, 1000], "passed"), ([5000, 6000], "passed")],
+    ("times", "words"),
+    [
+        ([0], "before the year 2000"),
+        ([0, 0], "had no clock"),
+        ([0, 1000], "counts from the start of the machine"),
+        ([5000, 6000], "counts from the start of the machine"),
+        ([6000, TODAY], "the clock was set while frames were captured"),
+    ],
 )
-def test_times_of_another_era(tmp_path, times, outcome):
-    """A clock that was never set, or that counts from the start, is fine as long as it runs."""
+def test_times_of_another_era(tmp_path, times, words):
     finding = ask(tmp_path, pcap(at(*times)))
-    assert finding.outcome == outcome
-    assert ("had no clock" in finding.message) == (outcome == "reported")
+    assert finding.outcome == "reported"
+    assert words in finding.message
 
 
 def test_frames_without_a_time(tmp_path):
@@ -214,7 +219,7 @@ def test_one_step_back_anywhere(tmp_path, form, kind):
         path.write_bytes(form.file([*good[:place], *late]))
         clock = observe(path, shipped()).clock
         assert (clock.backwards, clock.furthest) == (1, 4000), place
-        assert [one.frame for one in mistimed(path, early=False)] == [place + 1]
+        assert [one.frame for one in mistimed(path)] == [place + 1]
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
@@ -282,12 +287,11 @@ def check(path, data, times, out):
     assert clock.furthest / SECOND == expected["furthest_back"]
     back = [n for n in range(1, len(times)) if times[n] < times[n - 1]]
     early = [n for n, time in enumerate(times) if time < YEAR_2000]
-    for asked in (False, True):
-        wrong = sorted({*back, *out, *(early if asked else [])})[:5]
-        shown = mistimed(path, early=asked)
-        assert [one.frame - 1 for one in shown] == wrong
-        assert [one.time for one in shown] == [times[n] for n in wrong]
-        assert [one.back for one in shown] == [max(0, times[n - 1] - times[n]) if n else 0 for n in wrong]
+    wrong = sorted({*back, *out, *early})[:5]
+    shown = mistimed(path)
+    assert [one.frame - 1 for one in shown] == wrong
+    assert [one.time for one in shown] == [times[n] for n in wrong]
+    assert [one.back for one in shown] == [max(0, times[n - 1] - times[n]) if n else 0 for n in wrong]
 
 
 WORDS = st.lists(st.integers(0, 6), max_size=40)

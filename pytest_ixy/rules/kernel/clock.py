@@ -40,11 +40,6 @@ class Clock:
     _last: int | None = field(default=None, repr=False)
 
     @property
-    def mixed(self) -> bool:
-        """True when some frames have a time of this century and some have an earlier one."""
-        return 0 < self.early < self.frames
-
-    @property
     def all_unset(self) -> bool:
         """True when several frames have a time, and all of them 0."""
         return 1 < self.frames == self.unset
@@ -102,19 +97,19 @@ class Mistimed:
     early: bool
 
 
-def mistimed(path: Path | None, *, early: bool) -> tuple[Mistimed, ...]:
-    """The first few such frames, in a pass of its own; `early` times are wrong where that is asked for."""
-    return tuple(islice(_mistimed(path, early=early), FEW))
+def mistimed(path: Path | None) -> tuple[Mistimed, ...]:
+    """The first few such frames, in a pass of its own."""
+    return tuple(islice(_mistimed(path), FEW))
 
 
-def _mistimed(path: Path | None, *, early: bool) -> Iterator[Mistimed]:
+def _mistimed(path: Path | None) -> Iterator[Mistimed]:
     last = None
     try:
         for block in blocks(path) if path else ():
             stamps = block.times.stamps()
             rows = np.flatnonzero(stamps.timed)
             time, wild = stamps.time[rows], stamps.wild[rows]
-            before, old = _before(time, last), (time < SET) & early
+            before, old = _before(time, last), time < SET
             for row in np.flatnonzero((time < before) | wild | old).tolist():
                 back = max(0, int(before[row]) - int(time[row]))
                 number = int(rows[row]) + block.first

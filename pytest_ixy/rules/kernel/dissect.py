@@ -42,7 +42,8 @@ class Dissection:
         foreign: Frames that are known not to be UDP: all headers up to UDP's or TCP's were captured and
             can be parsed. `kind` is their EtherType behind VLAN tags, `protocol` what IP carries behind
             extension headers, -1 where there is no IP.
-        udp_at: Offset of the UDP header from the frame's start, where `udp`.
+        ip_at: Offset of the IP header from the frame's start, where `udp`.
+        udp_at: The same of the UDP header.
         right_length: The dialect's UDP length, where `udp`.
         magic: Payload that starts as the dialect's does, where `udp`.
         shaped: Packets of the dialect: right length, magic, and all bytes of the UDP packet there.
@@ -56,6 +57,7 @@ class Dissection:
     foreign: Mask
     kind: NDArray[np.uint16]
     protocol: NDArray[np.int64]
+    ip_at: NDArray[np.int64]
     udp_at: NDArray[np.int64]
     right_length: Mask
     magic: Mask
@@ -80,6 +82,7 @@ def dissect(frames: Frames, dialect: Dialect) -> Dissection:
         foreign=whole & ~nonsense & (internet.protocol != UDP),
         kind=internet.kind,
         protocol=internet.protocol,
+        ip_at=internet.start,
         udp_at=internet.end,
         right_length=right_length,
         magic=magic,
@@ -109,13 +112,14 @@ def _numbers(frames: Frames, udp_at: NDArray[np.int64], number: Number | None) -
 
 @dataclass(frozen=True, eq=False)
 class _Internet:
-    """What stands before the transport header: where that starts, its protocol (-1 for none that is IP's).
+    """What stands before the transport header: where it starts and ends, and the protocol behind it.
 
-    `kind` is the EtherType of the header before it;
+    `kind` is the EtherType of the header before it; the protocol is -1 where there is none of IP's.
     `whole` where all headers before it were captured, but for IPv4's options, which stand before `end`;
     `nonsense` where a header contradicts itself.
     """
 
+    start: NDArray[np.int64]
     end: NDArray[np.int64]
     kind: NDArray[np.uint16]
     protocol: NDArray[np.int64]
@@ -134,6 +138,7 @@ def _internet(frames: Frames) -> _Internet:
     wrong = np.where(four, ~right, six & (first >> 4 != VERSION_6))
     there = frames.captured >= smallest
     found = _Internet(
+        start=network,
         end=network + size,
         kind=kind,
         protocol=np.where(four, octets[at + 9], np.where(six, octets[at + 6], np.int64(-1))),

@@ -17,6 +17,8 @@ from pytest_ixy.rules.kernel.seen import Repeat, Seen
 from pytest_ixy.rules.kernel.shape import Shape
 from pytest_ixy.rules.kernel.sight import Sight
 from pytest_ixy.rules.kernel.strangers import Foreign, Strangers
+from pytest_ixy.rules.kernel.sums import Checksums, Sums
+from pytest_ixy.rules.kernel.template import Content, Deviations
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,8 @@ class Observed:
         structure: UDP packets without the dialect's structure, and frames that cannot be parsed.
         clock: The times of all frames.
         strangers: Frames that can be parsed and are not UDP.
+        payload: Packets of the dialect that are not as its template has them, and where.
+        checksums: UDP packets with a wrong checksum.
     """
 
     flaw: CaptureFlaw | None
@@ -62,6 +66,8 @@ class Observed:
     structure: Offenders
     clock: Clock
     strangers: Foreign
+    payload: Deviations
+    checksums: Checksums
 
 
 def observe(path: Path | Growing | None, dialect: Dialect) -> Observed:
@@ -92,6 +98,7 @@ class _Tally:
         self.seen, self._falls = Seen(), Falls()
         self._lengths, self._shape = Lengths(dialect.size), Shape(dialect)
         self._clock, self._strangers = Clock(), Strangers()
+        self._content, self._sums = Content(self._layout), Sums()
 
     def add(self, block: Block) -> None:
         self._begin = block.ends[0] if self._begin is None else self._begin
@@ -102,6 +109,8 @@ class _Tally:
         self._lengths.add(sight)
         self._clock.add(sight)
         self._strangers.add(sight)
+        self._content.add(sight)
+        self._sums.add(sight)
         self._numbered += sight.sequence.size
         rising = consecutive(sight.sequence)
         self.seen.add(sight.sequence, sight.frames_of, consecutive=rising)
@@ -127,4 +136,6 @@ class _Tally:
             structure=self._shape.wrong.offenders(),
             clock=self._clock,
             strangers=self._strangers.foreign(),
+            payload=self._content.deviations(),
+            checksums=self._sums.checksums(),
         )

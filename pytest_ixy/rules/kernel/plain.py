@@ -9,11 +9,12 @@ to be looked at closely.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_ixy.capture import Column, Rows
+from pytest_ixy.capture import Column, Rows, varying
 from pytest_ixy.rules.kernel.layout import BEYOND, Layout
 
 
@@ -41,6 +42,14 @@ class Plain:
     def which(self) -> Column:
         """The row of the block that each plain frame is."""
         return np.delete(np.arange(self.count + self.others.size), self.others)
+
+    @cached_property
+    def alone(self) -> Rows:
+        """The plain frames side by side, without odd ones: a copy if there are any."""
+        if self.odd is None:
+            return self.rows
+        data = self.rows.data[~self.odd]
+        return Rows(data, varying(data), self.others, self.lengths)
 
     @classmethod
     def of(cls, rows: Rows, layout: Layout) -> Plain | None:

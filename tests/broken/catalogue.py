@@ -13,9 +13,6 @@ from pytest_ixy.rules import rules
 
 FOLDER = Path(__file__).parent
 ROLES = ("pktgen", "fwd", "pcap")
-COMING = ("payload", "order", "fresh", "loss", "checksum", "timestamps", "foreign")
-"""Rules that the catalogue counts with; where one is not there yet, nobody is asked."""
-
 Role = Literal["pktgen", "fwd", "pcap"]
 Mode = Literal["legacy", "modern"]
 Tests = Annotated[tuple[str, ...], Field(strict=False)]
@@ -24,7 +21,7 @@ Tests = Annotated[tuple[str, ...], Field(strict=False)]
 @cache
 def known_tests() -> frozenset[str]:
     """The short names of scenario `forward`'s tests, such as `role-fwd` and `capture-count`."""
-    captures = {f"capture-{rule}" for rule in (*rules(), *COMING)}
+    captures = {f"capture-{rule}" for rule in rules()}
     return frozenset({f"{test}-{role}" for test in ("build", "role") for role in ROLES} | captures)
 
 

@@ -188,6 +188,7 @@ def target(tmp_path, programs):
         }
         lines += [f'{role} = "./{role} {arguments[role]} {switches.get(role, "")}"' for role in PROGRAMS]
         lines += ["[ready]", 'fwd = "^ready: forwarding"', 'pcap = "^ready: listening"']
+        lines += ["[dialect]", 'name = "c"']
         (folder / "ixy-ci.toml").write_text("\n".join(lines) + "\n")
         return folder
 

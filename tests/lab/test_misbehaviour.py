@@ -20,6 +20,8 @@ CASES = {
     # of N packets some are copies, so numbers must be missing too, or the highest would be below N - 1
     "duplicate": ({"fwd": "--duplicate-every 100 --drop-every 30"}, {"capture-duplicates"}),
     "corrupt": ({"fwd": "--corrupt-byte 42:70"}, {"capture-structure"}),
+    "payload": ({"fwd": "--corrupt-byte 50:70"}, {"capture-payload"}),
+    "reorder": ({"fwd": "--reorder-every 70"}, {"capture-order"}),
     "resize": ({"fwd": "--resize 64:70"}, {"capture-size"}),
     "stop": ({"pktgen": "--stop-after 5000"}, STARVED | {"capture-sent"}),
     "crash": ({"fwd": "--crash-after 5000"}, STARVED | {"role-fwd"}),
@@ -32,6 +34,8 @@ WORDS = {
     "drop": ("capture-sequence-bounds", "highest sequence number"),
     "duplicate": ("capture-duplicates", "carry a sequence number seen before"),
     "corrupt": ("capture-structure", "^^"),
+    "payload": ("capture-payload", "^^"),
+    "reorder": ("capture-order", "out of order"),
     "resize": ("capture-size", "64"),
     "crash": ("role-fwd", "SIGSEGV"),
     "hang": ("capture-complete", "pcap"),

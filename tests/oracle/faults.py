@@ -85,8 +85,10 @@ def overwrite(distance: int) -> Fault:
 
 
 def swap(distance: int) -> Fault:
+    """The packet and the one that many places later, counted around the end, where number 1 is next."""
+
     def change(found: Packets, at: int) -> Packets:
-        other = (at + distance) % len(found)
+        other = 1 + (at + distance - 1) % (len(found) - 1)
         found[at], found[other] = found[other], found[at]
         return found
 

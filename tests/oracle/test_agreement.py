@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import faults
 import pytest
 import slow_judge
 from amount import examples
@@ -13,6 +14,8 @@ from formats import FORMATS
 from frames import damaged, files, sections
 from hypothesis import given
 from hypothesis import strategies as st
+
+from pytest_ixy.rules.kernel.reordering import MOST
 
 COUNTS = st.one_of(st.integers(1, 14), st.sampled_from([1, 100, 2**31, 2**32]))
 
@@ -24,9 +27,12 @@ def bench(tmp_path_factory) -> Bench:
 
 def assert_agreement(bench: Bench, data: bytes, count: int) -> None:
     expected, found = slow_judge.judge(data, count), bench.judge(data, count)
-    fast = {rule: (found[rule].outcome, dict(found[rule].numbers)) for rule in OF_CAPTURE}
-    assert fast == {rule: (verdict.outcome, dict(verdict.numbers)) for rule, verdict in expected.items()}
-    for rule in ("size", "structure", "duplicates"):
+    exact = [rule for rule in OF_CAPTURE if rule != "order" or 2 * count < MOST]
+    fast = {rule: (found[rule].outcome, dict(found[rule].numbers)) for rule in exact}
+    assert fast == {rule: (expected[rule].outcome, dict(expected[rule].numbers)) for rule in exact}
+    for rule in ("size", "structure", "duplicates", "payload", "checksum", "order", "foreign"):
+        if rule not in exact:
+            continue
         assert _named(rule, found[rule].message) == expected[rule].frames[:5], rule
 
 
@@ -78,12 +84,12 @@ def test_captures_larger_than_the_readers_window(bench, form, odd, again, end):
 
 def test_the_slow_judge_can_tell():
     """A judge that finds nothing would agree with a blind one."""
-    good = pcap([Packet(ixy_frame(number)) for number in range(10)])
+    good = pcap(faults.good(10))
     assert {verdict.outcome for verdict in slow_judge.judge(good, 10).values()} == {"passed"}
     bad = pcap([Packet(ixy_frame(90, size=61)), Packet(ixy_frame(91, magic=b"abc")), Packet(ixy_frame(92))])[
         :-1
     ]
     failing = {rule for rule, verdict in slow_judge.judge(bad, 10).items() if verdict.outcome == "failed"}
-    assert failing == set(OF_CAPTURE) - {"duplicates"}
+    assert failing == {"complete", "count", "sequence-bounds", "size", "structure", "timestamps"}
     twice = [Packet(ixy_frame(number)) for number in (9, 4, 9)]
     assert slow_judge.judge(pcap(twice), 3)["duplicates"].frames == (3,)

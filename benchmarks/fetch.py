@@ -4,12 +4,13 @@
 
 Needs sshd, scp and zstd. The node is an sshd of its own on loopback, so that both ends share this
 machine's cores. In every round each way brings the same capture once; the table has medians of wall
-seconds, of CPU seconds on the receiving side, and of the rounds' ratios to scp.
+seconds, of CPU seconds here and on the node, and of the rounds' ratios to scp by the clock.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import resource
 import statistics
@@ -37,14 +38,16 @@ KINDS = {"uniform": 10_000_000, "faulty": 10_000_000, "noise": 500_000}
 """Packets of each kind; 760 MB all of them."""
 TIMEOUT = 600
 JUDGED = "judged alone"
+FIELDS = ("wall", "here", "node")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds by the clock, and of CPU on the receiving side."""
+    """Seconds by the clock, and of CPU here and on the node."""
 
     wall: float
-    cpu: float
+    here: float
+    node: float
 
 
 @dataclass(frozen=True)
@@ -114,17 +117,27 @@ class Bench:
             beside.finish()
 
 
-def cpu() -> float:
+def cpu_here() -> float:
     """Seconds that this process and its children that have ended took."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
-def timed(work: Callable[[], None]) -> Cost:
-    """What one way costs."""
-    began, used = time.monotonic(), cpu()
+def cpu_of(process: int) -> float:
+    """Seconds that a process and all below it took, those that have ended included."""
+    try:
+        ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]
+        below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:  # it has ended; its parent knows
+        return 0.0
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK") + sum(cpu_of(int(child)) for child in below)
+
+
+def timed(work: Callable[[], None], node: int) -> Cost:
+    """What one way costs; `node` is the server's process."""
+    began, here, there = time.monotonic(), cpu_here(), cpu_of(node)
     work()
-    return Cost(time.monotonic() - began, cpu() - used)
+    return Cost(time.monotonic() - began, cpu_here() - here, cpu_of(node) - there)
 
 
 def measure(bench: Bench, rounds: int) -> dict[str, list[Cost]]:
@@ -137,7 +150,7 @@ def measure(bench: Bench, rounds: int) -> dict[str, list[Cost]]:
                 bench.fetch()
             else:
                 bench.here.unlink(missing_ok=True)
-            costs[name].append(timed(work))
+            costs[name].append(timed(work, bench.server.process.pid))
     return costs
 
 
@@ -146,10 +159,8 @@ def show(costs: dict[str, list[Cost]]) -> None:
     for name, found in costs.items():
         pairs = zip(costs["scp"], found, strict=True)
         ratio = statistics.median(scp.wall / one.wall for scp, one in pairs)
-        wall, used = (
-            statistics.median(values) for values in zip(*((one.wall, one.cpu) for one in found), strict=True)
-        )
-        print(f"  {name:24}{wall:8.3f} s{used:8.3f} s CPU{ratio:8.2f} x as fast as scp", flush=True)
+        wall, here, node = (statistics.median(getattr(one, field) for one in found) for field in FIELDS)
+        print(f"  {name:24}{wall:8.3f} s, CPU{here:7.3f} s here,{node:7.3f} s on the node{ratio:8.2f} x scp")
 
 
 def run(server: Sshd, folder: Path, kind: str, packets: int, rounds: int) -> None:

@@ -71,7 +71,11 @@ class Observed:
 
 
 def observe(path: Path | Growing | None, dialect: Dialect) -> Observed:
-    """Read the whole capture (None: the trial left none) once; never raises for what stands in it."""
+    """Read the whole capture (None: the trial left none) once; never raises for what stands in it.
+
+    Raises:
+        GivenUpError, OSError: a growing one came to nothing, or cannot be read.
+    """
     tally, flaw = _Tally(dialect), None
     try:
         if path is None:

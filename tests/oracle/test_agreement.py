@@ -15,6 +15,7 @@ from frames import damaged, files, sections
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_ixy.dialect import Dialect
 from pytest_ixy.rules.kernel.reordering import MOST
 
 COUNTS = st.one_of(st.integers(1, 14), st.sampled_from([1, 100, 2**31, 2**32]))
@@ -25,8 +26,8 @@ def bench(tmp_path_factory) -> Bench:
     return Bench(tmp_path_factory.mktemp("agreement"))
 
 
-def assert_agreement(bench: Bench, data: bytes, count: int) -> None:
-    expected, found = slow_judge.judge(data, count), bench.judge(data, count)
+def assert_agreement(bench: Bench, data: bytes, count: int, dialect: Dialect | None = None) -> None:
+    expected, found = slow_judge.judge(data, count, dialect), bench.judge(data, count)
     exact = [rule for rule in OF_CAPTURE if rule != "order" or 2 * count < MOST]
     fast = {rule: (found[rule].outcome, dict(found[rule].numbers)) for rule in exact}
     assert fast == {rule: (expected[rule].outcome, dict(expected[rule].numbers)) for rule in exact}

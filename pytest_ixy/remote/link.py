@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from pytest_ixy.errors import LabError
@@ -19,6 +20,11 @@ SILENCE = 20.0
 """Seconds it may take to answer before the node counts as lost."""
 OPEN = 30.0
 """Seconds that opening a channel may take."""
+NEWS = 1.0
+"""Seconds that channels may end earlier than it is known why."""
+
+BROKEN = (OSError, EOFError)
+"""What a channel raises when it has something to say over a connection that broke; `recv` does too."""
 
 
 class Link:
@@ -47,7 +53,7 @@ class Link:
         try:
             channel = self.transport.open_session(timeout=OPEN)
             channel.exec_command(line)
-        except (SSHException, OSError, EOFError) as error:
+        except (SSHException, *BROKEN) as error:
             if self.lost():
                 raise self.failure("to start a command") from error
             raise LabError(f"node {self.access.name}: the SSH server refused a channel: {error}") from error
@@ -68,6 +74,13 @@ class Link:
         if self._silent:
             return f"it did not answer for {SILENCE:.0f} s"
         return None if self.transport.is_active() else "the connection broke"
+
+    def lost_soon(self) -> str | None:
+        """The same, for who has seen a channel end: the connection's own end may take a moment to show."""
+        end = time.monotonic() + NEWS
+        while not (lost := self.lost()) and time.monotonic() < end:
+            time.sleep(0.02)
+        return lost
 
     def failure(self, doing: str) -> LabError:
         """The error to raise for a lost node."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from pytest_ixy.errors import LabError
 from pytest_ixy.printable import one_line
 from pytest_ixy.remote.control import MARK
+from pytest_ixy.remote.link import BROKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 256 * 1024
 _WORDS = 4096
+_SILENT = -1
+"""What paramiko has for a status when none came: killed by a signal, or the connection broke."""
 _PATIENCE = 10.0
 """Seconds that the node's own words may take to come once the stream has broken."""
 
@@ -55,7 +59,8 @@ class Pipe:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._channel.close()
+        with suppress(*BROKEN):
+            self._channel.close()
 
     def send(self, pieces: Iterable[bytes], progress: Callable[[int], None] | None) -> None:
         """Send all of it and the end of the stream; `progress` is told the bytes so far."""
@@ -67,7 +72,8 @@ class Pipe:
             if progress:
                 progress(done)
             self._check_time()
-        self._channel.shutdown_write()
+        with suppress(*BROKEN):  # finish() says why
+            self._channel.shutdown_write()
 
     def receive(self) -> Iterator[bytes]:
         """What the script writes, until its end."""
@@ -105,6 +111,8 @@ class Pipe:
         status = self.status()
         if status == 0:
             return
+        if status == _SILENT and self._link.lost_soon():
+            raise self.failure("the connection broke")
         self._end = max(self._end, time.monotonic() + _PATIENCE)
         while len(self._words) < _WORDS and self._listen():
             pass
@@ -124,7 +132,7 @@ class Pipe:
             self._channel.sendall(piece)
         except TimeoutError as error:
             raise self._late() from error
-        except OSError:
+        except BROKEN:
             return False
         return True
 
@@ -134,6 +142,8 @@ class Pipe:
             return self._channel.recv(_CHUNK)
         except TimeoutError as error:
             raise self._late() from error
+        except BROKEN:
+            return b""  # the stream's end; finish() says why
 
     def _listen(self) -> bool:
         try:
@@ -141,6 +151,8 @@ class Pipe:
             heard = self._channel.recv_stderr(_WORDS)
         except TimeoutError as error:
             raise self._late() from error
+        except BROKEN:
+            heard = b""
         self._words += heard
         return bool(heard)
 

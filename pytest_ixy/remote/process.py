@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from pytest_ixy.bundle import Exit
 from pytest_ixy.errors import LabError
 from pytest_ixy.remote.control import Control
+from pytest_ixy.remote.link import BROKEN
 from pytest_ixy.remote.output import Output
 
 if TYPE_CHECKING:
@@ -141,7 +143,8 @@ class Process:
 
     def close(self) -> None:
         """Let go of the process: if it still runs, the node stops it by itself."""
-        self._channel.close()
+        with suppress(*BROKEN):
+            self._channel.close()
         for thread in self._threads:
             thread.join(5)
 
@@ -149,8 +152,9 @@ class Process:
         self, what: str, receive: Callable[[int], bytes], feed: Callable[[bytes], None]
     ) -> threading.Thread:
         def drain() -> None:
-            while data := receive(_CHUNK):
-                feed(data)
+            with suppress(*BROKEN):
+                while data := receive(_CHUNK):
+                    feed(data)
             feed(b"")
 
         thread = threading.Thread(target=drain, name=f"ixy-{what}-{self._link.access.name}", daemon=True)
@@ -179,10 +183,8 @@ class Process:
 
     def _send(self, data: bytes) -> None:
         """Tell the supervisor; that it is gone shows in its own stream, with the reason."""
-        try:
+        with suppress(*BROKEN):
             self._channel.sendall(data)
-        except OSError:
-            return
 
     def _await(self, condition: Callable[[], bool], timeout: float) -> bool:
         with self._control.changed:
@@ -211,10 +213,7 @@ class Process:
             LabError: the node is lost or does not answer.
         """
         self._check_sense()
-        end = time.monotonic() + 1.0
-        while not (lost := self._link.lost()) and time.monotonic() < end:
-            time.sleep(0.02)
-        if lost or not self._control.ended:
+        if self._link.lost_soon() or not self._control.ended:
             raise self._link.failure(f"while `{self._title}` ran")
         self._control.exit = Exit(status=137, signal="SIGKILL")
 

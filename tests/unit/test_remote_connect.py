@@ -258,6 +258,37 @@ def test_a_connection_lost_in_a_transfer_is_a_lab_error(sshd, tmp_path):
             host.fetch(str(tmp_path / "sparse"), tmp_path / "local", timeout=60, progress=kill)
 
 
+def deaf(host):
+    """Nothing can be sent to the node any more; what it has sent can still be read."""
+    host._link.transport.sock.shutdown(socket.SHUT_WR)
+
+
+@needs_root
+@pytest.mark.parametrize("move", ["fetch", "upload"])
+def test_a_connection_that_breaks_for_sending_first_is_a_lab_error(sshd, tmp_path, move):
+    (tmp_path / "noise").write_bytes(os.urandom(8 << 20))
+    with sshd.connect() as host:
+        told = {"timeout": 60, "progress": lambda _done: deaf(host)}
+        with pytest.raises(LabError, match=r"lost node fwd .* while (reading|writing)"):
+            if move == "fetch":
+                host.fetch(str(tmp_path / "noise"), tmp_path / "local", **told)
+            else:
+                host.upload(tmp_path / "noise", str(tmp_path / "there"), **told)
+
+
+def test_a_process_ends_when_nothing_can_be_sent_any_more(sshd, monkeypatch):
+    broken = []
+    monkeypatch.setattr(threading, "excepthook", broken.append)
+    with sshd.connect() as host:
+        process = host.start("exec yes")
+        assert until(lambda: process.output)
+        deaf(host)
+        with pytest.raises(LabError, match=r"lost node fwd .* ran"):
+            process.wait(60)
+        process.close()
+    assert broken == []
+
+
 def test_ssh_says_nothing_of_its_own(sshd, mute, capfd, caplog):
     caplog.set_level(logging.DEBUG)
     known = sshd.sessions()

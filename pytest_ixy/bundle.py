@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pytest_ixy import tomlfile
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
 from pytest_ixy.tomlfile import RuleTables
@@ -281,7 +282,7 @@ def load(path: Path) -> Bundle:
     except ValidationError as error:
         first: Any = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{file}: {where[:200]!r}: {first['msg'][:200]}") from error
+        raise UsageError(f"{file}: {where[:200]!r} {tomlfile.in_words(first)[:200]}") from error
     if manifest.packets is None:
         raise UsageError(f"{file}: 'packets': should be the number that was asked for")
     return Bundle(path, manifest)

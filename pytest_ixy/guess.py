@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ixy.dialect import ANY, PAYLOAD_AT, UDP_AT, Dialect, Number
-from pytest_ixy.rules.words import count
+from pytest_ixy.rules.words import all_have, count
 from pytest_ixy.sample import Sample, sample
 
 MOST = 0.9
@@ -226,5 +226,5 @@ def _percent(share: float) -> str:
 def _have(mask: NDArray[Any]) -> str:
     """Such as `all 10,000 packets have`."""
     if mask.all():
-        return f"all {mask.size:,} packets have" if mask.size > 1 else "the one packet has"
+        return all_have(mask.size, "packet")
     return f"{_percent(_share(mask))} of the packets have" if mask.any() else "no packet has"

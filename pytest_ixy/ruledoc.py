@@ -7,11 +7,10 @@ import textwrap
 from collections.abc import Iterable
 
 from pytest_ixy.errors import UsageError
-from pytest_ixy.rules import Option, Rule
+from pytest_ixy.rules import Rule
 from pytest_ixy.rules.rule import LEVELS, SEVERITY
 
 WIDTH = 100
-LARGE = 2**31 - 1
 BEGIN, END = "<!-- rules: written by scripts/docs -->", "<!-- end of rules -->"
 
 HEAD = """# Rules
@@ -81,7 +80,7 @@ def _section(rule: Rule) -> str:
     if rule.options:
         head = ["| option | default | may be | what |", "|---|---|---|---|"]
         rows = [
-            f"| `{one.name}` | {one.default} | {_bounds(one)} | {_cell(one.help)} |" for one in rule.options
+            f"| `{one.name}` | {one.default} | {one.bounds} | {_cell(one.help)} |" for one in rule.options
         ]
         parts.append("\n".join([*head, *rows]))
     return "\n\n".join(parts) + "\n"
@@ -89,12 +88,6 @@ def _section(rule: Rule) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _bounds(option: Option) -> str:
-    kind = "a whole number" if isinstance(option.default, int) else "a number"
-    upper = "" if option.maximum >= LARGE else f" to {option.maximum:g}"
-    return f"{kind} from {option.minimum:g}{upper}"
 
 
 def listing(rules: Iterable[Rule]) -> list[str]:
@@ -112,7 +105,7 @@ def definition(rule: Rule) -> list[str]:
     lines[1:] = [f"  {line}".rstrip() for line in lines[1:]]
     lines += ["", f"  set with --ixy-set={rule.name}.OPTION=VALUE, or in [rules.{rule.name}] of a toml:"]
     options = [(SEVERITY, rule.severity.words, "what it does when broken", ", ".join(LEVELS))]
-    options += [(one.name, f"{one.default}", one.help, _bounds(one)) for one in rule.options]
+    options += [(one.name, f"{one.default}", one.help, one.bounds) for one in rule.options]
     for name, default, what, bounds in options:
         lines += [f"    {name} = {default}", *(f"      {text}" for text in textwrap.wrap(what, WIDTH - 6))]
         lines += [f"      {bounds}"]

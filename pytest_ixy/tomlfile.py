@@ -95,6 +95,8 @@ def read(path: Path) -> TomlFile:
         UsageError: it cannot be read, is too long, or is not TOML.
     """
     try:
+        if path.is_fifo():  # it would wait for somebody to write
+            raise UsageError(f"{one_line(str(path))} is not a regular file")
         with path.open("rb") as stream:
             content = stream.read(LIMIT + 1)
     except OSError as error:
@@ -140,9 +142,17 @@ def _describe(model: type[BaseModel], fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{subject} is missing"
     # The value itself is not shown: it may be a secret.
-    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = in_words(fault)
     kind = f", not {_kind(fault['input'])}" if fault["type"].endswith("_type") else ""
     return f"{subject} {message}{kind}".strip()
+
+
+def in_words(fault: Any) -> str:
+    """One of pydantic's errors, such as `should be greater than 0`."""
+    message: str = fault["msg"]
+    for prefix in ("Value error, ", "Input ", "String "):
+        message = message.removeprefix(prefix)
+    return message
 
 
 def _subject(path: list[str | int]) -> str:

@@ -169,7 +169,7 @@ def _answer(name: str, ask: Ask) -> _Answer:
         with plain(name) as path:
             return ask(name, path)
     except UsageError as error:
-        problem = Problem("not a bundle", str(error))
+        problem = Problem("not a bundle", error.what)
     except BrokenStreamError as error:
         problem = Problem("broken compression", str(error))
     except CaptureFlaw as flaw:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ixy.cli.terminal import coloured
 from pytest_ixy.printable import one_line
+from pytest_ixy.rules.words import count
 
 if TYPE_CHECKING:
     from pytest_ixy.dialect import Dialect
@@ -32,7 +33,7 @@ def words(capture: str, guess: Guess) -> list[str]:
     names = [dialect.name for dialect in guess.proposed]
     best = " or ".join(names) or "none fits"
     head = f"{one_line(capture)}: {coloured(best, GREEN if names else '')}{_tie(names)}"
-    seen = f"  {guess.packets:,} UDP packets among the {guess.frames:,} frames that were looked at"
+    seen = f"  {count(guess.packets, 'UDP packet')} in a sample of {count(guess.frames, 'frame')}"
     width = max((len(fit.dialect.name) for fit in guess.ranking), default=0)
     return [head, seen, *(_row(fit, width) for fit in guess.ranking), *_use(capture, guess.proposed)]
 
@@ -56,4 +57,8 @@ def _use(capture: str, proposed: list[Dialect]) -> list[str]:
     if name == DEFAULT:
         return ["", f"{name} is what counts without a word: nothing has to be declared."]
     command = f"pytest-ixy judge --dialect {name} {shlex.quote(one_line(capture))}"
-    return ["", f"to judge by it:  {command}", f'to declare it:   [dialect] name = "{name}" in ixy-ci.toml']
+    return [
+        "",
+        f"to judge by it:  {command}",
+        f'to declare it:   dialect.name = "{name}" at the top of ixy-ci.toml',
+    ]

@@ -51,7 +51,7 @@ def _title(found: Deviations, name: str) -> str:
 
 def _misshapen(evidence: Evidence) -> str:
     packets = count(evidence.observed.udp, "UDP packet")
-    return f"{packets} captured, but none with the structure of the dialect {evidence.dialect.name}"
+    return f"{packets} captured, but none whole with the structure of the dialect {evidence.dialect.name}"
 
 
 def _lines(evidence: Evidence) -> Iterable[str]:

@@ -35,7 +35,9 @@ def judge_foreign(evidence: Evidence) -> Finding:
         return passed("foreign", _only_udp(evidence), numbers)
     kinds = _kinds(found)
     verb = "is" if found.total == 1 else "are"
-    title = f"{found.total:,} of {count(frames, 'frame')} {verb} not UDP, most of them {next(iter(kinds))}"
+    kind, most = next(iter(kinds.items()))
+    title = f"{found.total:,} of {count(frames, 'frame')} {verb} not UDP"
+    title += f", but {kind}" if most == found.total else f", most often {kind}"
     return failed("foreign", title, numbers, _lines(evidence, found, kinds))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ixy.rules import causes
 from pytest_ixy.rules.finding import Finding, failed, passed, skipped
 from pytest_ixy.rules.rule import Rule
-from pytest_ixy.rules.words import count
+from pytest_ixy.rules.words import all_have, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -23,7 +23,7 @@ def judge_size(evidence: Evidence) -> Finding:
     observed, size = evidence.observed, evidence.dialect.size
     numbers = {"wrong": observed.size.total, "packets": observed.udp}
     if not observed.size.total:
-        return passed("size", f"all {count(observed.udp, 'packet')} have {size} bytes", numbers)
+        return passed("size", f"{all_have(observed.udp, 'packet')} {size} bytes", numbers)
     verb = "is" if observed.size.total == 1 else "are"
     title = f"{observed.size.total:,} of {count(observed.udp, 'packet')} {verb} not {size} bytes long"
     lines = [f"{kind}: {count(number, 'packet')}" for kind, number in observed.size.kinds.items()]
@@ -35,11 +35,13 @@ def judge_structure(evidence: Evidence) -> Finding:
     wrong, udp = evidence.observed.structure, evidence.observed.udp
     if cause := evidence.nothing if wrong.total else evidence.no_udp:
         return skipped("structure", cause)
-    maker = f"{evidence.dialect.name}'s" if evidence.declared else "ixy's"
+    shape = (
+        f"the structure of the dialect {evidence.dialect.name}" if evidence.declared else "ixy's structure"
+    )
     numbers = {"wrong": wrong.total, "packets": udp}
     if not wrong.total:
-        return passed("structure", f"all {count(udp, 'packet')} have {maker} structure", numbers)
-    title = f"{count(wrong.total, 'packet')} without {maker} structure among {count(udp, 'UDP packet')}"
+        return passed("structure", f"{all_have(udp, 'packet')} {shape}", numbers)
+    title = f"{count(wrong.total, 'packet')} without {shape} among {count(udp, 'UDP packet')}"
     lines = [f"{count(number, 'packet')} {kind}" for kind, number in wrong.kinds.items()]
     return failed("structure", title, numbers, [*lines, *_offending(evidence, wrong, _misfits, _shifted)])
 

@@ -62,7 +62,9 @@ def _shown(one: One) -> str:
 
 def _cause(evidence: Evidence, found: list[Jump]) -> str:
     """What is in front counts from the start as well, or it is the rest of something."""
-    first = found[0]
+    first, highest = found[0], evidence.dialect.first + 2 * (evidence.expected or evidence.observed.udp)
+    if first.before.number > highest:
+        return "cause? numbers that nobody sent: see the rule `sequence-bounds`"
     if first.before.number - evidence.dialect.first < 2 * first.ahead:
         return "cause? pktgen counted from the start more than once: it was started twice, or starts anew"
     return "cause? frames of an earlier trial were left in rings or queues, and came out first"

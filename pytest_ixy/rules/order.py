@@ -48,7 +48,7 @@ def _in_order(packets: int, left_out: int) -> Finding:
         "reordered": 0, "ratio": 0.0, "max_extent": 0, "mean_extent": 0.0, "packets": packets,
         "density_early": 0.0, "density_late": 0.0, "density_beyond": 0.0, "left_out": left_out,
     }  # fmt: skip
-    return passed("order", f"{count(packets, 'packet')} in the order of their numbers", numbers)
+    return passed("order", f"{count(packets, 'packet')} in ascending order", numbers)
 
 
 def _out_of_order(evidence: Evidence, found: Reordering) -> Finding:
@@ -94,7 +94,7 @@ def _listed(found: Reordering) -> list[str]:
         for one, extent in ((late.packet, late.extent) for late in found.first)
     ]
     more = found.reordered - len(lines)
-    return [*lines, f"  … {more:,} more"] if more > 0 else lines
+    return ["first:", *lines, *([f"  … {more:,} more"] if more > 0 else [])]
 
 
 def _left_out(found: Reordering) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Level = Literal["fail", "report", "off"]
 LEVELS: tuple[Level, ...] = ("fail", "report", "off")
 SEVERITY = "severity"
+LARGE = 2**31 - 1
+"""The upper bound of options that need none."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Option:
     default: int | float
     help: str
     minimum: float = 0
-    maximum: float = 2**31 - 1
+    maximum: float = LARGE
 
     def of(self, terms: Mapping[str, Number]) -> float:
         """Its value among those that were set, which have been checked."""
@@ -69,13 +71,23 @@ class Option:
 
     def problem(self, value: Any) -> str:
         """Why it cannot have that value; empty when it can."""
-        kind = "a whole number" if isinstance(self.default, int) else "a number"
         right = (int,) if isinstance(self.default, int) else (int, float)
         if isinstance(value, bool) or not isinstance(value, right):
-            return f"should be {kind}"
+            return f"should be {self.kind}"
         if not self.minimum <= value <= self.maximum:
-            return f"should be {kind} from {self.minimum:g} to {self.maximum:g}"
+            return f"should be {self.kind} from {self.minimum:,g} to {self.maximum:,.10g}"
         return ""
+
+    @property
+    def kind(self) -> str:
+        """In words."""
+        return "a whole number" if isinstance(self.default, int) else "a number"
+
+    @property
+    def bounds(self) -> str:
+        """Such as `a number from 0 to 1`."""
+        upper = "" if self.maximum >= LARGE else f" to {self.maximum:g}"
+        return f"{self.kind} from {self.minimum:g}{upper}"
 
 
 @dataclass(frozen=True)

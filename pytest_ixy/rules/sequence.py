@@ -28,7 +28,8 @@ def judge_count(evidence: Evidence) -> Finding:
     if observed.udp == expected:
         return passed("count", f"{count(expected, 'packet')} captured, as asked for", numbers)
     title = f"{count(observed.udp, 'packet')} captured, {expected:,} expected"
-    lines = [f"{title}; {count(observed.foreign, 'frame')} in the capture are not UDP."]
+    others = f"{count(observed.foreign, 'other frame')} in the capture."
+    lines = [f"{title}; {others}"] if observed.foreign else []
     return failed("count", title, numbers, [*lines, *evidence.counters, *evidence.caveats])
 
 
@@ -63,7 +64,14 @@ def _out_of_bounds(evidence: Evidence, highest: int, low: int, high: int) -> tup
         meaning = f"{count(total, 'packet')} above it: over half were lost, or numbers changed on the way."
         guesses = causes.lines(_out_of_hand(evidence, numbers, high))
     packets = evidence.packets(frames)
-    lines = [meaning, *evidence.listed(packets, total), *guesses, *evidence.counters, *evidence.caveats]
+    lines = [
+        meaning,
+        *(["first:"] if highest > high else []),
+        *evidence.listed(packets, total),
+        *guesses,
+        *evidence.counters,
+        *evidence.caveats,
+    ]
     return title, [*lines, *(packets[0].shown(_number_bytes(packets[0])) if packets else [])]
 
 
@@ -113,7 +121,12 @@ def judge_duplicates(evidence: Evidence) -> Finding:
     verb = "carries" if observed.repeated == 1 else "carry"
     title = f"{observed.repeated:,} of {packets} {verb} a sequence number seen before"
     pairs = _pairs(evidence)
-    lines = [*_listed(pairs), *causes.lines(_block(evidence, pairs)), *evidence.caveats, *_compared(pairs)]
+    lines = [
+        *_listed(pairs, observed.repeated),
+        *causes.lines(_block(evidence, pairs)),
+        *evidence.caveats,
+        *_compared(pairs),
+    ]
     return failed("duplicates", title, numbers, lines)
 
 
@@ -135,12 +148,13 @@ def _pairs(evidence: Evidence) -> list[tuple[Packet, Packet]]:
     return [(found[early], found[late]) for early, late in frames if {early, late} <= found.keys()]
 
 
-def _listed(pairs: list[tuple[Packet, Packet]]) -> list[str]:
+def _listed(pairs: list[tuple[Packet, Packet]], total: int) -> list[str]:
     lines = []
     for early, late in pairs:
         frames = f"frame {early.frame:,} and frame {late.frame:,}"
-        lines.append(f"#{late.sequence:,} at {frames} ({late.seconds - early.seconds:.6f} s later)")
-    return [f"{'' if at else 'first:':<6} {line}" for at, line in enumerate(lines)]
+        lines.append(f"  #{late.sequence:,} at {frames} ({late.seconds - early.seconds:.6f} s later)")
+    more = [f"  … {total - len(lines):,} more"] if total > len(lines) else []
+    return ["first:", *lines, *more] if lines else []
 
 
 def _compared(pairs: list[tuple[Packet, Packet]]) -> list[str]:

@@ -34,20 +34,20 @@ def judge_timestamps(evidence: Evidence) -> Finding:
         "frames": clock.frames,
     }
     if problems := _problems(clock):
-        title = f"among the times of {count(clock.frames, 'frame')}: {problems[0]}"
-        title += " (and more)" if len(problems) > 1 else ""
+        title = f"among the times of {count(clock.frames, 'frame')}: {'; '.join(problems)}"
         return failed("timestamps", title, numbers, [*problems, *_lines(evidence)])
     title = f"the times of {count(clock.frames, 'frame')} never step back"
     return passed("timestamps", title, numbers)
 
 
 def _problems(clock: Clock) -> list[str]:
-    furthest = f"by up to {clock.furthest / SECOND:.9g} s"
+    furthest = f"by up to {_seconds(clock.furthest)}"
     possible = {
         f"{clock.backwards:,} earlier than the one before, {furthest}": clock.backwards,
         f"{clock.out_of_range:,} with a fraction of a whole second or more": clock.out_of_range,
         f"all of them 0 ({clock.frames:,})": clock.all_unset,
-        f"{clock.early:,} before the year 2000 (0: {clock.unset:,})": clock.early and not clock.all_unset,
+        f"{clock.early:,} before the year 2000, {clock.unset:,} of them 0": clock.early
+        and not clock.all_unset,
     }
     return [problem for problem, there in possible.items() if there]
 
@@ -71,10 +71,15 @@ def _listed(evidence: Evidence, found: Iterable[Mistimed]) -> list[str]:
 
 
 def _wrong(one: Mistimed) -> str:
-    words = [f"{one.back / SECOND:.9g} s earlier than the one before"] if one.back else []
+    words = [f"{_seconds(one.back)} earlier than the one before"] if one.back else []
     words += ["its fraction is a whole second or more"] if one.wild else []
     words += ["before the year 2000"] if one.early else []
     return ", ".join(words)
+
+
+def _seconds(nanoseconds: int) -> str:
+    """Without an exponent, and without zeros at the end."""
+    return f"{nanoseconds // SECOND:,}.{nanoseconds % SECOND:09d}".rstrip("0").rstrip(".") + " s"
 
 
 def _date(time: int) -> str:

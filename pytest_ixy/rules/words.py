@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from pytest_ixy.printable import one_line, plain
 from pytest_ixy.thrift import thrift
 
-__all__ = ["count", "decoded", "hexdump", "nearest", "one_line", "plain", "shortened"]
+__all__ = ["all_have", "count", "decoded", "hexdump", "nearest", "one_line", "plain", "shortened"]
 
 ROW = 16
 SHOWN = 160
@@ -26,6 +26,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def count(number: int, noun: str) -> str:
     """`1 packet`, `2,163 packets`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def all_have(number: int, noun: str) -> str:
+    """`the one packet has`, `all 2,163 packets have`."""
+    return f"the one {noun} has" if number == 1 else f"all {count(number, noun)} have"
 
 
 def hexdump(data: bytes, marked: Collection[int] = ()) -> list[str]:

@@ -303,6 +303,7 @@ HOSTILE = {
     "format": (("format",), 2, "format 2 is not"),
     "scenario": (("scenario",), "\x1b]0;x\x07", "the trial was one of scenario '\\x1b]0;x\\x07'"),
     "unknown": (("evil\x1b",), 1, "Extra inputs"),
+    "dialect": (("dialect",), {"name": "\x1b[31m", "template": "00"}, "'dialect.name' should match"),
 }
 
 

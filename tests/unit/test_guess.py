@@ -169,7 +169,7 @@ def test_the_command_proposes_and_judges_nothing(tmp_path, capsys):
     assert lines[2].startswith("  fits rust ")
     assert lines[-2:] == [
         f"to judge by it:  pytest-ixy judge --dialect rust '{path}'",
-        'to declare it:   [dialect] name = "rust" in ixy-ci.toml',
+        'to declare it:   dialect.name = "rust" at the top of ixy-ci.toml',
     ]
 
 
@@ -189,7 +189,7 @@ def test_the_command_in_json(tmp_path, capsys):
     ("data", "words"),
     [
         (pcap(packets(ixy_frame(number, size=70) for number in range(9))), "none fits"),
-        (pcap(packets([arp_frame()])), "0 UDP packets among the 1 frames"),
+        (pcap(packets([arp_frame()])), "0 UDP packets in a sample of 1 frame"),
         (capture_of(shipped(), range(9)), "nothing has to be declared"),
     ],
 )

@@ -170,6 +170,19 @@ def test_a_bundle_is_judged_by_all_rules(ask, tmp_path):
     assert outcomes(said) == dict.fromkeys(RULES, "passed")
 
 
+def test_a_bundle_with_an_option_that_no_rule_has_is_told_in_one_line(ask, tmp_path):
+    bundle = make_bundle(tmp_path, rules={"order": {"nosuch": 1}})
+    status, (said,) = ask(bundle.path)
+    assert (status, said["problem"]["kind"]) == (2, "not a bundle")
+    assert said["problem"]["title"].endswith("the rule 'order' has no option 'nosuch'")
+
+
+def test_the_one_packet_of_a_capture_is_told_in_the_singular(ask, write):
+    _, (said,) = ask(write(pcap(packets([ixy_frame(0)]))), "--rules=size,structure")
+    titles = [finding["title"] for finding in said["findings"]]
+    assert titles == ["the one packet has 60 bytes", "the one packet has ixy's structure"]
+
+
 def test_a_bundle_without_a_capture_still_tells_how_the_roles_ended(ask, tmp_path):
     roles = {"pcap": make_run("pcap", ended_itself=False, stopped_by="KILL")}
     bundle = make_bundle(tmp_path, roles=roles, capture=CaptureRecord(file=None))

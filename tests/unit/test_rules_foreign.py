@@ -60,7 +60,7 @@ def test_nothing_but_udp(tmp_path):
 
 def test_one_frame(tmp_path):
     finding = ask(tmp_path, [ixy_frame(0), arp_frame(), ixy_frame(1)])
-    assert (finding.outcome, finding.title) == ("reported", "1 of 3 frames is not UDP, most of them ARP")
+    assert (finding.outcome, finding.title) == ("reported", "1 of 3 frames is not UDP, but ARP")
     assert finding.numbers == {"foreign": 1, "frames": 3}
     assert finding.message.splitlines()[:7] == [
         "ARP: 1 frame",
@@ -118,7 +118,7 @@ def test_what_cannot_be_parsed_or_was_cut_is_left_out(tmp_path, packet):
 def test_the_most_frequent_kinds_and_the_rest(tmp_path):
     found = [ethernet(0x8800 + n) for n in range(9) for _ in range(9 - n)]
     finding = ask(tmp_path, found)
-    assert finding.title == "45 of 45 frames are not UDP, most of them EtherType 0x8800"
+    assert finding.title == "45 of 45 frames are not UDP, most often EtherType 0x8800"
     lines = finding.message.splitlines()
     assert lines[0] == "EtherType 0x8800: 9 frames"
     assert lines[7:9] == ["EtherType 0x8807: 2 frames", "other kinds: 1 frame"]

@@ -83,6 +83,13 @@ def test_a_generator_that_was_started_twice(tmp_path):
     assert "cause? pktgen counted from the start more than once" in finding.message
 
 
+def test_numbers_with_swapped_bytes_are_not_blamed_on_an_earlier_trial(tmp_path):
+    numbers = [int.from_bytes(number.to_bytes(4, "little"), "big") for number in range(600)]
+    finding = ask(tmp_path, numbers, packets=600)
+    assert finding.outcome == "failed"
+    assert "cause? numbers that nobody sent: see the rule `sequence-bounds`" in finding.message
+
+
 def test_many_restarts(tmp_path):
     finding = ask(tmp_path, [*range(10)] * 10, rules={"fresh": {"window": 5}})
     assert finding.title == "numbering begins anew 9 times, behind 90 of 100 packets"

@@ -105,8 +105,8 @@ def test_bounds_tell_how_many_and_show_the_first(tmp_path):
     finding = ask(tmp_path, "sequence-bounds", [ixy_frame(n, size=64) for n in (0, 200, *range(201, 208))])
     lines = finding.message.splitlines()
     assert lines[0].startswith("7 packets above it: ")
-    assert [line.split(",")[0] for line in lines[1:6]] == [f"  frame {n}" for n in range(3, 8)]
-    assert lines[6] == "  … 2 more"
+    assert [line.split(",")[0] for line in lines[2:7]] == [f"  frame {n}" for n in range(3, 8)]
+    assert (lines[1], lines[7]) == ("first:", "  … 2 more")
     assert finding.message.count("^^") == 4
 
 
@@ -125,7 +125,7 @@ def test_one_duplicate(tmp_path):
     bundle = make_bundle(tmp_path, [*frames, bytes([frames[3][0] + 1]) + frames[3][1:]])
     finding = judge(bundle, ["duplicates"])[0]
     assert finding.title == "1 of 100 packets carries a sequence number seen before"
-    assert finding.message.startswith("first: #3 at frame 4 and frame 100 (0.000096 s later)")
+    assert finding.message.startswith("first:\n  #3 at frame 4 and frame 100 (0.000096 s later)")
     rows = finding.message.splitlines()
     at = next(index for index, row in enumerate(rows) if row.lstrip().startswith("0000"))
     assert rows[at + 1].count("^^") == 1
@@ -140,7 +140,8 @@ def test_an_identical_duplicate_is_called_so(tmp_path):
 def test_the_first_five_duplicates_are_listed(tmp_path):
     finding = ask(tmp_path, "duplicates", map(ixy_frame, [*range(7), *range(7)]))
     listed = [line for line in finding.message.splitlines() if " s later)" in line]
-    assert [line[7:9] for line in listed] == ["#0", "#1", "#2", "#3", "#4"]
+    assert [line[2:4] for line in listed] == ["#0", "#1", "#2", "#3", "#4"]
+    assert "  … 2 more" in finding.message.splitlines()
 
 
 def test_a_duplicate_at_once_in_an_ordered_capture(tmp_path):
@@ -150,10 +151,11 @@ def test_a_duplicate_at_once_in_an_ordered_capture(tmp_path):
 def test_a_number_three_times_is_two_duplicates(tmp_path):
     finding = ask(tmp_path, "duplicates", map(ixy_frame, [5, 9, 5, 1, 0xFFFFFFFF, 5, 1]))
     assert finding.numbers == {"duplicates": 3, "packets": 7, "replicated_numbers": 2, "fraction": 3 / 4}
-    assert finding.message.splitlines()[:3] == [
-        "first: #5 at frame 1 and frame 3 (0.000002 s later)",
-        "       #5 at frame 1 and frame 6 (0.000005 s later)",
-        "       #1 at frame 4 and frame 7 (0.000003 s later)",
+    assert finding.message.splitlines()[:4] == [
+        "first:",
+        "  #5 at frame 1 and frame 3 (0.000002 s later)",
+        "  #5 at frame 1 and frame 6 (0.000005 s later)",
+        "  #1 at frame 4 and frame 7 (0.000003 s later)",
     ]
 
 

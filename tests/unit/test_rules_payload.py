@@ -210,9 +210,12 @@ def test_bytes_that_were_not_captured_are_not_judged(tmp_path):
         ([arp_frame()] * 2, "2 frames captured, but no UDP packet"),
         (
             [ixy_frame(1, magic=b"abc")],
-            "1 UDP packet captured, but none with the structure of the dialect mine",
+            "1 UDP packet captured, but none whole with the structure of the dialect mine",
         ),
-        ([Packet(ixy_frame(1)[:59], original=60)], "1 UDP packet captured, but none with the structure"),
+        (
+            [Packet(ixy_frame(1)[:59], original=60)],
+            "1 UDP packet captured, but none whole with the structure",
+        ),
     ],
 )
 def test_without_a_packet_of_the_dialect_nothing_is_judged(tmp_path, frames, words):

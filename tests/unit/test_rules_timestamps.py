@@ -117,9 +117,18 @@ def test_nanoseconds_in_a_format_for_microseconds(tmp_path):
     assert "cause? the file's header tells another unit than its records have" in finding.message
 
 
+def test_short_steps_back_are_told_without_an_exponent(tmp_path):
+    finding = ask(tmp_path, pcap(at(TODAY + 1_000, TODAY, 0)))
+    assert finding.title == (
+        "among the times of 3 frames: 2 earlier than the one before, by up to 1,700,000,000 s; "
+        "1 before the year 2000, 1 of them 0"
+    )
+    assert "#1: 0.000001 s earlier than the one before" in finding.message
+
+
 def test_a_clock_that_was_set_meanwhile(tmp_path):
     finding = ask(tmp_path, pcap(at(0, 1_000, YEAR_2000 - 1_000, YEAR_2000, TODAY)))
-    assert finding.title == "among the times of 5 frames: 3 before the year 2000 (0: 1)"
+    assert finding.title == "among the times of 5 frames: 3 before the year 2000, 1 of them 0"
     assert "cause? the clock was set while frames were captured" in finding.message
     assert finding.message.splitlines()[-3:] == [
         "  frame 1, 1970-01-01 00:00:00.000000000, #0: before the year 2000",

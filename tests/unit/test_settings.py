@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -197,6 +198,8 @@ def test_a_config_that_is_not_utf8_or_not_there():
     assert "c.toml:2: not UTF-8" in refused(cli={"config": "c.toml"})
     assert "No such file" in refused(environ={"IXY_CONFIG": "gone.toml"})
     assert "Is a directory" in refused(environ={"IXY_CONFIG": "."})
+    os.mkfifo("pipe.toml")
+    assert "pipe.toml is not a regular file" in refused(environ={"IXY_CONFIG": "pipe.toml"})
 
 
 @pytest.mark.parametrize(

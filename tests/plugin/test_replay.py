@@ -9,11 +9,8 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
 from bundles import make_bundle, make_manifest, make_run
 from captures import ixy_frame, packets, pcap
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np  # noqa: F401 - it cannot be loaded again once pytester has dropped it
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
 import report_bundles
 
 CONFTEST = """

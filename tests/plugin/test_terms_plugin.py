@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 import zstandard
-from test_replay import outcomes, run, snapshot
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
 from bundles import make_bundle
 from captures import ixy_frame, packets, pcap
 from dialects import capture_of, frame_of
+from test_replay import outcomes, run, snapshot
 
 from pytest_ixy.dialect import shipped
 

@@ -10,12 +10,9 @@ from pathlib import Path
 import pytest
 from bundles import make_bundle
 from captures import ixy_frame
+from catalogue import FOLDER, ROLES, Variant, variants
 from pydantic import ValidationError
 from sshd import needs
-
-sys.path.append(str(Path(__file__).parents[1] / "broken"))
-
-from catalogue import FOLDER, ROLES, Variant, variants
 from trials import Result, read_outcomes
 from verdicts import Trial, compare, rates
 from workshop import Workshop

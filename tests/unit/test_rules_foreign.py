@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import tracemalloc
 from collections import Counter
-from pathlib import Path
 
+import frames as strategies
 import numpy as np
 import pytest
 from bundles import make_bundle
 from captures import HEAD, Packet, arp_frame, ixy_frame, packets, pcap
+from formats import FORMATS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slow_packets import OTHER, parse
+from slow_reader import Frame
 
 from pytest_ixy.bundle import NicRecord, NodeRecord
 from pytest_ixy.capture import window
@@ -22,13 +24,6 @@ from pytest_ixy.rules.kernel import frequent
 from pytest_ixy.rules.kernel.frequent import Frequent
 from pytest_ixy.rules.kernel.observed import observe
 from pytest_ixy.rules.protocols import named
-
-sys.path.append(str(Path(__file__).parents[1] / "oracle"))
-
-import frames as strategies
-from formats import FORMATS
-from slow_packets import OTHER, parse
-from slow_reader import Frame
 
 STP = bytes.fromhex("0180c2000000 101010101010 0026 424203").ljust(60, b"\0")
 IPV6 = bytes.fromhex("333300000001 101010101010 86dd 60000000002000ff")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import struct
-import sys
-from pathlib import Path
 
 import captures
 import numpy as np
 import pytest
 from bundles import make_bundle
 from captures import Packet, arp_frame, ixy_frame, packets, pcap
+from formats import FORMATS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,10 +21,6 @@ from pytest_ixy.dialect import shipped
 from pytest_ixy.rules import judge
 from pytest_ixy.rules.kernel.clock import mistimed
 from pytest_ixy.rules.kernel.observed import observe
-
-sys.path.append(str(Path(__file__).parents[1] / "oracle"))
-
-from formats import FORMATS
 
 SECOND = 10**9
 TODAY = 1_700_000_000 * SECOND

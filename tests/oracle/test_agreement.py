@@ -40,7 +40,7 @@ def assert_agreement(bench: Bench, data: bytes, count: int, dialect: Dialect | N
 def _named(rule: str, message: str) -> tuple[int, ...]:
     """The frames that a message lists."""
     pattern = (
-        r"^.{7}#[\d,]+ at frame [\d,]+ and frame ([\d,]+)" if rule == "duplicates" else r"^  frame ([\d,]+), "
+        r"^  #[\d,]+ at frame [\d,]+ and frame ([\d,]+)" if rule == "duplicates" else r"^  frame ([\d,]+), "
     )
     return tuple(int(number.replace(",", "")) for number in re.findall(pattern, message, re.MULTILINE))
 

@@ -1,4 +1,7 @@
-"""How many random examples a property gets: the same few each time, or with a variable set many new ones."""
+"""How many random examples a property gets: the same few each time, or with a variable set many new ones.
+
+HYPOTHESIS_PROFILE is `thorough` for that, or `brief` for a tenth of the few (`mutants.py --brief`).
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,15 @@ import os
 
 from hypothesis import settings
 
-THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-TIMES = 20
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE")
+THOROUGH = PROFILE == "thorough"
+TIMES = {"thorough": 20, "brief": 0.1}
 
 
 def examples(few: int) -> settings:
-    """That many, always the same; `TIMES` as many and different ones with HYPOTHESIS_PROFILE=thorough."""
+    """That many, always the same; with a profile `TIMES` as many, with the thorough one different ones."""
     return settings(
-        max_examples=few * TIMES if THOROUGH else few,
+        max_examples=int(few * TIMES.get(PROFILE or "", 1)),
         derandomize=not THOROUGH,
         database=None,
         deadline=None,

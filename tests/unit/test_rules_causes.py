@@ -16,6 +16,7 @@ from pytest_ixy.rules.causes import (
     Again,
     check_sequence,
     jumping_number,
+    nearly_all,
     regular_loss,
     repeated_block,
     shifted_bytes,
@@ -143,6 +144,7 @@ def test_a_ring_that_is_read_again():
     twice = [*once, *range(2_488, 3_000), *range(3_000, 4_000)]
     assert block(twice) == f"{said} (2 times): a ring was read again?"
     assert block([*range(2_000), *range(100, 115)]) == ""
+    assert block([*range(2_000), *range(100, 116)]).startswith("a block of 16 ")
 
 
 def test_each_packet_twice():
@@ -187,6 +189,12 @@ def test_swapped_numbers(tmp_path):
     frames = [ixy_frame(number << 24) for number in range(100)]
     (said,) = guesses(tmp_path, "sequence-bounds", frames)
     assert said.startswith("cause? the number's bytes are swapped")
+
+
+def test_how_unlikely_swapped_numbers_must_be():
+    turned = [number << 24 for number in range(1, 7)]
+    assert swapped_number(turned, 4, 0, 2**28 - 1) != ""  # six times four bits are free by chance: 24
+    assert swapped_number(turned[:5], 4, 0, 2**28 - 1) == ""
 
 
 def test_one_swapped_number_is_too_few(tmp_path):
@@ -269,6 +277,19 @@ def test_the_check_sequence_left_on(tmp_path):
     assert guesses(tmp_path / "b", "size", [ixy_frame(1, size=64)]) == []
     assert guesses(tmp_path / "c", "size", [*left_on, frames[0] + b"\0"]) == []
     assert check_sequence([], 60) == ""
+
+
+@pytest.mark.parametrize(
+    ("fewest", "pattern"),
+    [(16, {"distance": (50, 15)}), (8, {"lengths": ((4, 8),)}), (8, {"classes": ((64, 0, 8),)})],
+)
+def test_how_many_bursts_show_a_pattern(fewest, pattern):
+    assert regular_loss(Bursts(total=4 * fewest, count=fewest, **pattern)) != ""
+    assert regular_loss(Bursts(total=4 * fewest, count=fewest - 1, **pattern)) == ""
+
+
+def test_nearly_all_is_nine_of_ten():
+    assert [nearly_all(some, 10) for some in (8, 9, 10)] == [False, True, True]
 
 
 def test_no_guess_about_nothing():

@@ -129,6 +129,13 @@ def test_what_a_wrong_one_tells(tmp_path, spoil, words):
     assert finding.message.count("cause?") == 1
 
 
+def test_a_number_without_a_zero_that_was_written_too_late(tmp_path):
+    frames = [ixy_frame(0x12345678 + n) for n in range(9)]
+    late = [edited(with_udp(edited(frame, b56=bytes(4))), b56=frame[56:60]) for frame in frames]
+    finding = ask(tmp_path, late)
+    assert finding.message.startswith("cause? UDP: the checksum was made before the sequence number")
+
+
 def test_a_guess_has_to_hold_for_all_that_were_looked_at(tmp_path):
     finding = ask(tmp_path, [with_ip(VARIED[1], swapped), with_ip(VARIED[2], lambda value: value ^ 1)])
     assert "cause?" not in finding.message
@@ -140,6 +147,17 @@ def test_the_dialects_own_checksum_under_another_header(tmp_path):
     assert finding.message.startswith(
         "cause? IP: the checksum was not updated after the header changed: it is the dialect's own\n"
     )
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_the_dialects_own_checksum_may_be_the_one_that_pktgen_sends(tmp_path, less):
+    frame = FRAMES[0]
+    template = {"template": frame[:56].hex(" ") + " ?? ?? ?? ??", "number": {"at": 56}, "magic": "ixy"}
+    touched = [{"at": 29, "add": 1}, {"at": 25, "add": 255}]
+    declared = Dialect.model_validate({"name": "mine", "touched": touched, **template})
+    bad = [edited(frame, b29=9, b25=frame[25] - less) for frame in FRAMES]
+    finding = ask(tmp_path, bad, dialect=declared)
+    assert finding.message.splitlines()[0].endswith("header changed: it is the dialect's own")
 
 
 def test_a_dialect_that_sends_a_wrong_one_is_not_judged(tmp_path):

@@ -35,6 +35,7 @@ def test_observed_columns(tmp_path):
     assert (observed.frames, observed.udp, observed.foreign, observed.seconds) == (5, 4, 1, 2.0)
     assert evidence.observed is observed
     assert [packet.sequence for packet in evidence.packets([1, 2, 3, 4, 99])] == [None, 7, None, 6]
+    assert [packet.seconds for packet in evidence.packets([1, 4])] == [0, 1.5]
 
 
 def test_packets_come_in_the_order_asked_for(tmp_path):

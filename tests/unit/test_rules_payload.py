@@ -197,6 +197,14 @@ def test_padding_behind_the_udp_packet_counts_if_the_template_has_it(tmp_path):
         assert "frame 101, " in finding.message
 
 
+def test_padding_counts_in_frames_of_several_lengths_too(tmp_path):
+    declared = dialect(template=TEMPLATE + " 00 00 00 00")
+    good = [frame + bytes(4 + n % 2) for n, frame in enumerate(sent())]
+    assert ask(tmp_path / "good", good, declared).outcome == "passed"
+    finding = ask(tmp_path / "bad", [*good, ixy_frame(7) + b"\0\0\1\0"], declared)
+    assert finding.message.startswith("byte 62 (behind the UDP packet): 01 in 1 packet, 00 expected")
+
+
 def test_bytes_that_were_not_captured_are_not_judged(tmp_path):
     declared = dialect(template=TEMPLATE + " 00 00 00 00")
     cut = [Packet(frame, n * 1000, original=64) for n, frame in enumerate(sent())]

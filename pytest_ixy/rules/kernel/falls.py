@@ -19,7 +19,7 @@ class Falls:
         self.deepest = 0
         self._last = 0
 
-    def add(self, numbers: Numbers, *, consecutive: bool = False) -> None:
+    def add(self, numbers: Numbers, *, consecutive: bool) -> None:
         """Look at the next numbers; `consecutive` when each is known to be one more than the one before."""
         if not numbers.size:
             return

@@ -40,7 +40,7 @@ def _reordering(evidence: Evidence, highest: int) -> Reordering:
 
     observed = evidence.observed
     highest = min(highest, observed.highest or 0)
-    return reordering(evidence.glimpses, highest, repeated=observed.repeated)
+    return reordering(evidence.glimpses(), evidence.seen, highest, repeated=observed.repeated)
 
 
 def _in_order(packets: int, left_out: int) -> Finding:

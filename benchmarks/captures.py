@@ -114,6 +114,27 @@ KINDS: dict[str, Callable[[int, int], Iterator[bytes]]] = {
 }
 
 
+def _blocks(piece: bytes) -> Iterator[bytes]:
+    """Records of classic pcap as pcapng's blocks."""
+    at = 0
+    while at < len(piece):
+        seconds, micros, captured, original = struct.unpack_from("<4I", piece, at)
+        time, total = seconds * 1_000_000 + micros, 32 + (captured + 3) // 4 * 4
+        yield struct.pack("<7I", 6, total, 0, time >> 32, time & 0xFFFF_FFFF, captured, original)
+        yield piece[at + 16 : at + 16 + captured].ljust(total - 32, b"\0")
+        yield struct.pack("<I", total)
+        at += 16 + captured
+
+
+def write_pcapng(path: Path, kind: str, count: int, seed: int = 1) -> None:
+    """The same packets in the other format."""
+    with path.open("wb") as file:
+        file.write(struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28))
+        file.write(struct.pack("<IIHHII", 1, 20, 1, 0, 65535, 20))
+        for piece in KINDS[kind](count, seed):
+            file.write(b"".join(_blocks(piece)))
+
+
 def write(path: Path, kind: str, count: int, seed: int = 1) -> None:
     """A capture of that kind with `count` packets before faults."""
     with path.open("wb") as file:

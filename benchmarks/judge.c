@@ -1,5 +1,6 @@
 /* The rules of pytest-ixy about packets in C, as a yardstick: count, bounds, duplicates, size, structure,
- * payload, checksum, loss, timestamps; of order how many are late, of fresh how often numbers fall far.
+ * payload, checksum, loss, timestamps, kinds and senders of foreign frames; of order how many are late, of
+ * fresh how often numbers fall far.
  *
  *     cc -O3 -o judge judge.c && ./judge CAPTURE PACKETS
  *
@@ -16,16 +17,23 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { HEADER = 24, RECORD = 16, LONGEST = 262144, FRAME = 60, UDP_LENGTH = 26, SEQUENCE_AT = 22 };
+enum {
+    HEADER = 24, RECORD = 16, LONGEST = 262144, FRAME = 60, UDP_LENGTH = 26, SEQUENCE_AT = 22, SENDERS = 1024,
+};
 
 static struct {
     uint64_t frames, udp, numbered, size, structure, shortened, repeated, highest, late, falls, lost, bursts;
     uint64_t time, backwards, furthest, out_of_range, unset, early, payload, ip, sum;
+    uint64_t contradictory, replicated, foreign;
     uint64_t values[FRAME][256];    /* how many packets have each wrong value of each byte */
+    uint64_t sizes[LONGEST + 1];    /* how many packets have each wrong size */
+    uint64_t types[1 << 16], protocols[2][256];    /* how many foreign frames are of each kind */
+    struct { uint64_t address, frames; } senders[SENDERS];  /* and who sent them, while there is room */
 } seen;
 
 static uint64_t window;     /* further than that a number does not fall */
-static uint32_t previous;
+static uint64_t bound;      /* numbers above it have no place in the order, and are not missed */
+static uint32_t previous, top;
 
 /* The dialect ixy-ci: what every packet has to be, and the bytes in which that matters. */
 static const uint8_t template[FRAME] = {
@@ -35,7 +43,7 @@ static const uint8_t fixed[FRAME] = {
     [12 ... 14] = 0xff, [23] = 0xff, [38 ... 39] = 0xff, [42 ... 55] = 0xff,
 };
 
-static uint64_t *bitmap;    /* one bit per number; the kernel gives pages when they are touched */
+static uint64_t *bitmap, *twice;    /* one bit per number; the kernel gives pages when they are touched */
 
 static inline uint32_t word(const uint8_t *at, int swap) {
     uint32_t value;
@@ -48,13 +56,19 @@ static inline uint32_t pair(const uint8_t *at) { return (uint32_t)at[0] << 8 | a
 static inline void number(uint32_t value) {
     uint64_t bit = 1ull << (value & 63), *slot = &bitmap[value >> 6];
     int repeated = (*slot & bit) != 0;
-    seen.repeated += repeated;
+    if (repeated) {
+        seen.repeated++;
+        seen.replicated += !(twice[value >> 6] & bit);
+        twice[value >> 6] |= bit;
+    }
     *slot |= bit;
     seen.numbered++;
     seen.falls += (uint64_t)previous > value + window;
     previous = value;
     if (value > seen.highest) seen.highest = value;
-    else seen.late += !repeated && value < seen.highest;
+    if (value > bound) return;
+    if (value > top) top = value;
+    else seen.late += !repeated && value < top;
 }
 
 static inline uint64_t eight(const uint8_t *at) {
@@ -74,10 +88,13 @@ static inline void payload(const uint8_t *frame, uint32_t captured) {
         seen.values[at][frame[at]] += ((frame[at] ^ template[at]) & fixed[at]) != 0;
 }
 
-/* The sum of 16-bit words. */
+/* The sum of 16-bit words, modulo 65,535. 2^32 is 1 in that, so that two of them may be added at once, and
+ * bytes may be swapped behind that. */
 static inline uint64_t words(const uint8_t *at, uint32_t length) {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i + 1 < length; i += 2) sum += pair(at + i);
+    uint32_t i = 0;
+    for (; i + 4 <= length; i += 4) sum += word(at + i, 1);
+    for (; i + 2 <= length; i += 2) sum += pair(at + i);
     return length & 1 ? sum + (at[length - 1] << 8) : sum;
 }
 
@@ -93,7 +110,20 @@ static inline void checksum(const uint8_t *frame, uint32_t captured, uint32_t ne
     seen.sum += ip || udp;
 }
 
-/* Offset of the UDP header; 0 when there is none, -1 when the headers cannot be parsed. */
+static void stranger(const uint8_t *frame, uint32_t network) {
+    uint32_t type = pair(frame + network - 2), at;
+    uint64_t address = (uint64_t)pair(frame + 6) << 32 | word(frame + 8, 1);
+    seen.foreign++;
+    if (type == 0x0800) seen.protocols[0][frame[network + 9]]++;
+    else if (type == 0x86dd) seen.protocols[1][frame[network + 6]]++;
+    else seen.types[type]++;
+    for (at = address % SENDERS; seen.senders[at].frames && seen.senders[at].address != address; at++)
+        if (at + 1 == SENDERS) return;
+    seen.senders[at].address = address;
+    seen.senders[at].frames++;
+}
+
+/* Offset of the UDP header; 0 when there is none, -1 when headers are cut, -2 when they contradict themselves. */
 static inline int64_t udp_of(const uint8_t *frame, uint32_t captured, uint32_t *internet) {
     uint32_t network = 14, type, length, protocol;
     if (captured < network) return -1;
@@ -105,12 +135,14 @@ static inline int64_t udp_of(const uint8_t *frame, uint32_t captured, uint32_t *
     }
     *internet = network;
     if (type == 0x0800) {
-        if (captured < network + 20 || frame[network] >> 4 != 4) return -1;
+        if (captured < network + 20) return -1;
+        if (frame[network] >> 4 != 4) return -2;
         length = (frame[network] & 15) * 4;
         protocol = frame[network + 9];
-        if (length < 20 || pair(frame + network + 2) < length) return -1;
+        if (length < 20 || pair(frame + network + 2) < length) return -2;
     } else if (type == 0x86dd) {
-        if (captured < network + 40 || frame[network] >> 4 != 6) return -1;
+        if (captured < network + 40) return -1;
+        if (frame[network] >> 4 != 6) return -2;
         length = 40;
         protocol = frame[network + 6];
     } else {
@@ -125,12 +157,18 @@ static inline void judge(const uint8_t *frame, uint32_t captured, uint32_t origi
     int64_t at = udp_of(frame, captured, &network);
     seen.frames++;
     seen.shortened += captured < original;
+    seen.contradictory += captured > original;
     if (at <= 0) {
-        seen.structure += at < 0 && captured >= original;
+        if (!at) stranger(frame, network);
+        seen.structure += at == -2 || (at && captured >= original);
         return;
     }
     seen.udp++;
-    seen.size += (captured > original ? captured : original) != FRAME;
+    uint32_t size = captured > original ? captured : original;
+    if (size != FRAME) {
+        seen.size++;
+        seen.sizes[size < LONGEST ? size : LONGEST]++;
+    }
     const uint8_t *udp = frame + at;
     checksum(frame, captured, network, at);
     if (pair(udp + 4) != UDP_LENGTH) {
@@ -159,9 +197,8 @@ static inline void stamp(uint32_t seconds, uint32_t fraction, uint64_t second) {
 }
 
 /* Count the numbers missing below the highest one up to `bound`, and the runs that they stand in. */
-static void lose(uint64_t bound) {
-    uint64_t top = seen.highest < bound ? seen.highest : bound, before = 0;
-    while (top && !(bitmap[top >> 6] >> (top & 63) & 1)) top--;
+static void lose(void) {
+    uint64_t before = 0;
     for (uint64_t at = 0; at <= top >> 6; at++) {
         uint64_t missing = ~bitmap[at];
         if (at == top >> 6) missing &= (1ull << (top & 63)) - 1;
@@ -190,23 +227,26 @@ static int walk(const uint8_t *data, uint64_t size) {
 int main(int count, char **arguments) {
     if (count != 3) return 2;
     uint64_t packets = strtoull(arguments[2], NULL, 10);
+    bound = 2 * packets;
     window = packets < 8 ? 1 : packets / 4 < 4096 ? packets / 4 : 4096;
     int file = open(arguments[1], O_RDONLY);
     struct stat status;
     if (file < 0 || fstat(file, &status) || status.st_size < HEADER) return 2;
     uint8_t *data = mmap(NULL, status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
     bitmap = mmap(NULL, 1ull << 29, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (data == MAP_FAILED || bitmap == MAP_FAILED) return 2;
+    twice = mmap(NULL, 1ull << 29, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (data == MAP_FAILED || bitmap == MAP_FAILED || twice == MAP_FAILED) return 2;
     madvise(data, status.st_size, MADV_SEQUENTIAL);
     int whole = walk(data, status.st_size);
-    lose(2 * packets);
+    lose();
     printf("frames %lu udp %lu numbered %lu highest %lu duplicates %lu size %lu structure %lu shortened %lu "
            "late %lu falls %lu lost %lu bursts %lu backwards %lu out-of-range %lu unset %lu early %lu "
-           "payload %lu checksum %lu ip %lu\n",
+           "payload %lu checksum %lu ip %lu contradictory %lu replicated %lu foreign %lu\n",
            seen.frames, seen.udp, seen.numbered, seen.highest, seen.repeated, seen.size, seen.structure,
            seen.shortened, seen.late, seen.falls, seen.lost, seen.bursts, seen.backwards, seen.out_of_range,
-           seen.unset, seen.early, seen.payload, seen.sum, seen.ip);
-    int bounds = seen.highest + 1 >= packets && seen.highest <= 2 * packets;
+           seen.unset, seen.early, seen.payload, seen.sum, seen.ip, seen.contradictory, seen.replicated,
+           seen.foreign);
+    int bounds = seen.highest + 1 >= packets && seen.highest <= bound;
     int good = seen.udp == packets && bounds && !seen.repeated && !seen.size && !seen.structure && !seen.falls;
     good = good && !seen.backwards && !seen.out_of_range && !seen.early;
     return !whole ? 2 : good ? 0 : 1;

@@ -1,11 +1,13 @@
 """What judging a capture costs, beside a C program with the same rules and other readers of captures.
 
-    python benchmarks/judge.py [--packets 100000 1000000 10000000] [--kinds uniform …] [--rounds 5]
+    python benchmarks/judge.py [--packets 100000 1000000 10000000] [--kinds uniform …] [--rounds 5] [--pcapng]
     python benchmarks/judge.py --linear [--packets 100000 1000000 10000000 100000000] [--rounds 5]
 
 Captures are made in a temporary folder. In every round each tool runs once on each of them, as a
 process of its own; the table has medians of CPU seconds (user and system), the ratio to C as the
 median of the rounds' ratios, and peak memory.
+
+With --pcapng pytest-ixy judges the same packets in that format too, which the C program cannot read.
 
 With --linear pytest-ixy alone judges ever larger uniform captures (76 bytes a packet on the disk). The
 table then has CPU time a packet and how much peak memory grows from one capture to the next.
@@ -27,7 +29,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LARGE = Path("/var/tmp")
 """For captures that a folder in memory has no room for."""
-OURS = "pytest-ixy"
+OURS, OURS_NG = "pytest-ixy", "pytest-ixy, pcapng"
 KINDS = ("uniform", "foreign", "sizes", "faulty")
 SIZES = (100_000, 1_000_000, 10_000_000)
 RECORD = 76
@@ -36,7 +38,9 @@ SLOW = 1_000_000
 """Packets beyond which readers that make an object per packet are not waited for."""
 
 WRITE = (
-    "import sys, captures, pathlib; captures.write(pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))"
+    "import sys, captures, pathlib;"
+    "write = captures.write_pcapng if sys.argv[1].endswith('ng') else captures.write;"
+    "write(pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))"
 )
 SCAPY = """
 import sys
@@ -78,6 +82,8 @@ def tools(folder: Path, capture: str, packets: int) -> Iterator[tuple[str, list[
     """Name and command of everything that is installed and worth waiting for."""
     yield "C", [str(folder / "judge"), capture, str(packets)]
     yield OURS, ours(capture, packets)
+    if Path(capture + "ng").exists():
+        yield OURS_NG, ours(capture + "ng", packets)
     yield "cat", ["cat", capture]
     for name, arguments in (
         ("tcpdump", ["-r", capture, "-w", "/dev/null", "udp"]),
@@ -112,22 +118,23 @@ def write(capture: str, kind: str, packets: int) -> None:
     subprocess.run([sys.executable, "-c", WRITE, capture, kind, str(packets)], cwd=HERE, check=True)
 
 
-def measure(folder: Path, kind: str, packets: int, rounds: int) -> None:
+def measure(folder: Path, kind: str, packets: int, rounds: int, *, pcapng: bool) -> None:
     """Make one capture, print its rows of the table."""
     capture = str(folder / "capture.pcap")
-    write(capture, kind, packets)
-    run(["cat", capture])  # into the page cache
+    for path in (capture, capture + "ng") if pcapng else (capture,):
+        write(path, kind, packets)
+        run(["cat", path])  # into the page cache
     costs: dict[str, list[Cost]] = {}
     for _ in range(rounds):
         for name, command in tools(folder, capture, packets):
-            costs.setdefault(name, []).append(run(command, keep=name == OURS))
+            costs.setdefault(name, []).append(run(command, keep=name in {OURS, OURS_NG}))
     size = Path(capture).stat().st_size / 1e6
     print(f"\n{kind}, {packets:,} packets, {size:,.0f} MB")
     yardstick = [cost.cpu for cost in costs["C"]]
     for name, found in costs.items():
         peak = max(cost.peak for cost in found)
         show(f"{name}, whole process", [cost.cpu for cost in found], yardstick, f"{peak:7.1f} MiB")
-        if name == OURS:
+        if name in {OURS, OURS_NG}:
             inside = zip(*(map(float, cost.output.split()) for cost in found), strict=True)
             for part, seconds in zip(("the pass alone", "judging alone"), inside, strict=True):
                 show(f"{name}, {part}", list(seconds), yardstick, "")
@@ -137,7 +144,7 @@ def show(name: str, seconds: list[float], yardstick: list[float], peak: str) -> 
     """One row."""
     ratios = [one / other for one, other in zip(seconds, yardstick, strict=True) if other]
     ratio = f"{statistics.median(ratios):9.2f}" if ratios else "        -"
-    print(f"  {name:28}{statistics.median(seconds):9.3f} s{ratio} x C   {peak}", flush=True)
+    print(f"  {name:36}{statistics.median(seconds):9.3f} s{ratio} x C   {peak}", flush=True)
 
 
 def linear(sizes: list[int], rounds: int) -> None:
@@ -175,6 +182,7 @@ def main() -> None:
     parser.add_argument("--packets", type=int, nargs="+")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pcapng", action="store_true")
     parser.add_argument("--linear", action="store_true")
     wanted = parser.parse_args()
     if wanted.linear:
@@ -187,7 +195,7 @@ def main() -> None:
         subprocess.run(["cc", "-O3", "-o", str(folder / "judge"), str(HERE / "judge.c")], check=True)
         for packets in wanted.packets or SIZES:
             for kind in wanted.kinds:
-                measure(folder, kind, packets, wanted.rounds)
+                measure(folder, kind, packets, wanted.rounds, pcapng=wanted.pcapng)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pytest_ixy.capture.block import PATIENCE, Block, Column, Frames, Look, Offs
 from pytest_ixy.capture.flaw import ETHERNET, LONGEST_FRAME, CaptureFlaw
 from pytest_ixy.capture.rows import Rows
 from pytest_ixy.capture.runs import RECORD, lanes, leap, uniform
-from pytest_ixy.capture.times import Stamps, Times, steady
+from pytest_ixy.capture.times import Stamps, Times, Values, steady
 from pytest_ixy.capture.window import Window
 
 Order = Literal["<", ">"]
@@ -88,7 +88,9 @@ class _Reader:
         if found is None:
             return self._scattered()
         self.window.position = found.end
-        times = Times(lambda: found.steady(self.second), lambda: self._stamps(found.at(slice(None))))
+        times = Times(
+            lambda: found.steady(self.second), lambda: self._stamps(found.column(0), found.column(4))
+        )
         ends = found.begin, found.last
         return self._made(found.total, ends, lambda which: self._frames(found.at(which)), found.frames, times)
 
@@ -111,7 +113,8 @@ class _Reader:
         ends = int(records[0]), int(records[-1])
         words = overlapping(self.window.memory, self.order + "u4")
         times = Times(
-            lambda: steady(words[records], words[records + 4], self.second), lambda: self._stamps(records)
+            lambda: steady(words[records], words[records + 4], self.second),
+            lambda: self._stamps(words[records], words[records + 4]),
         )
         return self._made(records.size, ends, frames.take, Rows.gather(frames), times)
 
@@ -143,11 +146,10 @@ class _Reader:
             start=records + RECORD,
             captured=column(8),
             original=column(12),
-            clock=lambda: self._stamps(records).time,
+            clock=lambda: self._stamps(words[records], words[records + 4]).time,
         )
 
-    def _stamps(self, records: Column) -> Stamps:
-        words = overlapping(self.window.memory, self.order + "u4")
-        fraction = words[records + 4].astype(np.int64)
-        time = words[records].astype(np.int64) * 1_000_000_000 + fraction * self.unit
-        return Stamps(time, timed=np.ones(records.size, np.bool_), wild=fraction >= self.second)
+    def _stamps(self, seconds: Values, fraction: Values) -> Stamps:
+        time = seconds.astype(np.int64) * 1_000_000_000
+        time += fraction.astype(np.int64) * self.unit
+        return Stamps(time, timed=np.ones(time.size, np.bool_), wild=fraction >= self.second)

@@ -77,6 +77,13 @@ class Runs:
         place = self.where[run] + (among - ends[run] + self.count[run]) * self.rows.shape[1]
         return np.where(one, np.append(self.single, 0)[before], place)
 
+    def column(self, at: int) -> Values:
+        """The number that stands there in the header of each record, in the order of the capture."""
+        same = self._column(at)
+        if not self.single.size:
+            return same
+        return np.insert(same, self.others - np.arange(self.single.size), self.words[self.single + at])
+
     def steady(self, second: int) -> bool:
         """Whether no time steps back, and no fraction has so many units as a second has."""
         low = self._column(4)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_ixy.rules.words import count, decoded, hexdump, one_line
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pytest_ixy.rules.kernel.numbered import Glimpse, Numbered
     from pytest_ixy.rules.kernel.observed import Observed
     from pytest_ixy.rules.kernel.seen import Seen
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Evidence:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
+        self._found: dict[Callable[[Evidence], Any], Any] = {}
 
     @property
     def manifest(self) -> Manifest:
@@ -188,6 +191,13 @@ class Evidence:
         from pytest_ixy.rules.kernel.bearers import bearers
 
         return bearers(self.bundle.capture, self.dialect, numbers)
+
+    def once(self, find: Callable[[Evidence], Found]) -> Found:
+        """What that finds, found once however many rules ask."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        found: Found = self._found[find]
+        return found
 
     def seen(self, low: int, high: int) -> Seen | None:
         """Which sequence numbers between those two came; None where they are spread too far to be kept."""

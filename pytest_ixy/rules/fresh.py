@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ixy.rules.disorder import WINDOW, disorder, window
 from pytest_ixy.rules.finding import Finding, failed, passed, skipped
-from pytest_ixy.rules.rule import Option, Rule
+from pytest_ixy.rules.rule import Rule
 from pytest_ixy.rules.words import count
 
 if TYPE_CHECKING:
@@ -14,13 +15,6 @@ if TYPE_CHECKING:
     from pytest_ixy.rules.kernel.restarts import Jump
 
 SHOWN = 5
-WINDOW = Option(
-    "window",
-    4096,
-    "A number that is lower than the one before it by more than this begins anew, unless numbers come back; "
-    "never more than a quarter of N.",
-    minimum=1,
-)
 
 
 def judge_fresh(evidence: Evidence) -> Finding:
@@ -40,13 +34,8 @@ def judge_fresh(evidence: Evidence) -> Finding:
 
 
 def _restarts(evidence: Evidence) -> list[Jump] | None:
-    from pytest_ixy.rules.kernel.restarts import restarts
-
-    expected = evidence.expected or evidence.observed.udp
-    window = min(int(WINDOW.of(evidence.terms("fresh"))), max(1, expected // 4))
-    if evidence.observed.deepest_fall <= window:
-        return []
-    return restarts(evidence.glimpses(), evidence.observed.numbered, window)
+    fell = evidence.observed.deepest_fall > window(evidence)
+    return evidence.once(disorder).restarts if fell else []
 
 
 def _listed(found: list[Jump]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ixy.rules.disorder import bound, disorder
 from pytest_ixy.rules.finding import Finding, Number, failed, passed, skipped
 from pytest_ixy.rules.rule import Option, Rule, Severity
 from pytest_ixy.rules.words import count
@@ -24,23 +25,15 @@ def judge_order(evidence: Evidence) -> Finding:
     """See `ORDER`."""
     if cause := evidence.unnumbered:
         return skipped("order", cause)
-    highest = evidence.dialect.first + 2 * (evidence.expected or evidence.observed.udp)
+    highest = bound(evidence)
     if evidence.observed.deepest_fall == 0 and (evidence.observed.highest or 0) <= highest:
         return _in_order(evidence.observed.numbered - evidence.observed.repeated, 0)
-    found = _reordering(evidence, highest)
+    found = evidence.once(disorder).reordering
     if not found.packets:
         return skipped("order", f"no packet has a number up to {highest:,}")
     if not found.reordered:
         return _in_order(found.packets, found.left_out)
     return _out_of_order(evidence, found)
-
-
-def _reordering(evidence: Evidence, highest: int) -> Reordering:
-    from pytest_ixy.rules.kernel.reordering import reordering
-
-    observed = evidence.observed
-    highest = min(highest, observed.highest or 0)
-    return reordering(evidence.glimpses, highest, repeated=observed.repeated)
 
 
 def _in_order(packets: int, left_out: int) -> Finding:

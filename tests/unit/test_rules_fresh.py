@@ -16,7 +16,14 @@ from pytest_ixy.bundle import Bundle
 from pytest_ixy.capture import window as reader
 from pytest_ixy.rules import judge
 from pytest_ixy.rules.kernel import restarts as kernel
-from pytest_ixy.rules.kernel.restarts import restarts
+from pytest_ixy.rules.kernel.restarts import Restarts
+
+
+def restarts(glimpses, window):
+    watcher = Restarts(window)
+    for glimpse in glimpses:
+        watcher.add(glimpse)
+    return watcher.found()
 
 
 def ask(tmp_path, numbers, **overrides):
@@ -55,7 +62,7 @@ RUNS = st.lists(
     size=st.integers(1, 50),
 )
 def test_agrees_with_the_definition(numbers, window, size):
-    found = restarts(glimpsed(numbers, size), len(numbers), window)
+    found = restarts(glimpsed(numbers, size), window)
     places = obvious(numbers, window)
     assert [jump.ahead for jump in found] == places
     assert [(jump.before.frame, jump.after.frame) for jump in found] == [(at, at + 1) for at in places]
@@ -170,7 +177,7 @@ def test_numbers_that_jump_about(tmp_path):
 def test_too_many_jumps_are_given_up_in_bounded_memory(numbers):
     column = numbers.astype(np.uint32)
     tracemalloc.start()
-    found = restarts(glimpsed(column, 10_000), column.size, 4096)
+    found = restarts(glimpsed(column, 10_000), 4096)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found is None
@@ -180,6 +187,6 @@ def test_too_many_jumps_are_given_up_in_bounded_memory(numbers):
 def test_open_jumps_are_bounded(monkeypatch):
     numbers = [*range(0, 500, 5)]
     monkeypatch.setattr(kernel, "DEEPEST", 99)
-    assert restarts(glimpsed(numbers, 7), len(numbers), 4) == []
+    assert restarts(glimpsed(numbers, 7), 4) == []
     monkeypatch.setattr(kernel, "DEEPEST", 98)
-    assert restarts(glimpsed(numbers, 7), len(numbers), 4) is None
+    assert restarts(glimpsed(numbers, 7), 4) is None

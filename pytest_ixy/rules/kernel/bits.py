@@ -17,9 +17,20 @@ class Bits:
     """Numbers from 0 to below `size`; in memory a bit for each, and half a bit more for counting."""
 
     def __init__(self, size: int) -> None:
-        self._words = np.zeros((size >> WORD) + 1, np.uint64)
-        self._before = np.zeros(self._words.size + 1, np.uint32)
+        self._fill(np.zeros((size >> WORD) + 1, np.uint64))
+
+    def _fill(self, words: Words) -> None:
+        self._words = words
+        self._before = np.zeros(words.size + 1, np.uint32)
         self._last = 0
+
+    @classmethod
+    def of(cls, words: Words) -> Bits:
+        """Those whose bits are set, counted."""
+        bits = cls(0)
+        bits._fill(words)
+        bits._count(words.size - 1)
+        return bits
 
     def __len__(self) -> int:
         """How many are in it, as last counted."""
@@ -34,15 +45,13 @@ class Bits:
         """Put numbers in, without counting them."""
         np.bitwise_or.at(self._words, numbers >> WORD, ONE << _bit(numbers))
 
-    def count(self) -> None:
-        """Count all that were put in, once they all were."""
-        self._count(self._words.size - 1)
-
     def append(self, numbers: Places) -> None:
         """Put numbers in that rise and lie above all before, and count them."""
         if numbers.size:
-            self.add(numbers)
-            self._count(int(numbers[-1]) >> WORD)
+            words = numbers >> WORD
+            begins = np.flatnonzero(np.diff(words, prepend=-1))
+            self._words[words[begins]] |= np.bitwise_or.reduceat(ONE << _bit(numbers), begins)
+            self._count(int(words[-1]))
 
     def _count(self, last: int) -> None:
         """Count up to that word; what was counted before is below or in the last one that was counted."""

@@ -17,13 +17,14 @@ from pytest_ixy.rules.kernel.bits import Bits
 from pytest_ixy.rules.kernel.bursts import FEW
 from pytest_ixy.rules.kernel.numbered import Glimpse, One
 from pytest_ixy.rules.kernel.patterns import Patterns, Watch
+from pytest_ixy.rules.kernel.seen import Seen
 
 Column = NDArray[np.int64]
 
 FAR = 8
 """RFC 5236's displacement threshold DT: beyond it, all displacements are one kind."""
 MOST = 40_000_000
-"""Numbers up to here are judged exactly: the sets of bits take 30 MB then."""
+"""Numbers up to here are judged exactly: the sets of bits take 38 MB then, if all come twice."""
 
 
 @dataclass(frozen=True)
@@ -60,31 +61,32 @@ class Reordering:
     patterns: Patterns | None
 
 
-def reordering(read: Callable[[], Iterable[Glimpse]], highest: int, *, repeated: int) -> Reordering:
+def reordering(
+    glimpses: Iterable[Glimpse], seen_of: Callable[[int, int], Seen | None], highest: int, *, repeated: int
+) -> Reordering:
     """Judge the order of packets.
 
     Args:
-        read: Reads the capture; called twice.
+        glimpses: The capture.
+        seen_of: Tells which numbers between two came, and which came again.
         highest: The highest number that counts.
         repeated: How many packets bear a number that came before.
     """
-    if highest >= MOST:
-        return _roughly(read(), highest, repeated)
-    came = Bits(highest + 1)
-    for glimpse in read():
-        came.add(glimpse.sequence[glimpse.sequence <= highest].astype(np.int64))
-    came.count()
-    exactly = _Exactly(came, Bits(highest + 1) if repeated else None)
-    for glimpse in read():
+    seen = seen_of(0, highest) if highest < MOST else None
+    if seen is None:
+        return _roughly(glimpses, highest, repeated)
+    exactly = _Exactly(Bits.of(seen.came(highest)), Bits.of(seen.twice(highest)))
+    for glimpse in glimpses:
         exactly.add(glimpse, np.flatnonzero(glimpse.sequence <= highest))
     return exactly.reordering()
 
 
 class _Exactly:
-    """Goes through the packets, once it is known which numbers come at all."""
+    """Goes through the packets, once it is known which numbers come at all, and which more than once."""
 
-    def __init__(self, came: Bits, seen: Bits | None) -> None:
-        self._came, self._seen = came, seen
+    def __init__(self, came: Bits, twice: Bits) -> None:
+        self._came, self._twice = came, twice
+        self._passed = Bits(len(twice))
         self._numbers, self._places = Bits(len(came)), Bits(len(came))
         self._packets, self._highest, self._left_out = 0, -1, 0
         self._reordered, self._extents, self._max_extent = 0, 0, 0
@@ -96,11 +98,20 @@ class _Exactly:
         """Go on with the packets at those places; numbers of others are too high."""
         self._left_out += glimpse.sequence.size - which.size
         numbers = glimpse.sequence[which].astype(np.int64)
-        if self._seen is not None:
-            once = _first_of(numbers, self._seen)
-            numbers, which = numbers[once], which[once]
+        again = self._again(numbers)
+        if again.size:
+            numbers, which = np.delete(numbers, again), np.delete(which, again)
         if numbers.size:
             self._add(glimpse, which, self._came.below(numbers))
+
+    def _again(self, numbers: Column) -> Column:
+        """Where numbers come that came before, in this batch or an earlier one."""
+        places = np.flatnonzero(self._twice.has(numbers))
+        which = self._twice.below(numbers[places])
+        _, first = np.unique(which, return_index=True)
+        first = first[~self._passed.has(which[first])]
+        self._passed.add(which[first])
+        return np.delete(places, first)
 
     def _add(self, glimpse: Glimpse, which: Column, ranks: Column) -> None:
         places = np.arange(self._packets, self._packets + ranks.size)
@@ -140,14 +151,6 @@ class _Exactly:
             density=self._density,
             patterns=self._watch.patterns(),
         )
-
-
-def _first_of(numbers: Column, seen: Bits) -> Column:
-    """Where numbers come for the first time, in this batch and before."""
-    _, places = np.unique(numbers, return_index=True)
-    places = np.sort(places[~seen.has(numbers[places])])
-    seen.add(numbers[places])
-    return places
 
 
 def _displaced(displacement: Column) -> Column:

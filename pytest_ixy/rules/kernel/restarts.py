@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,23 +32,54 @@ class Jump:
     falls: bool
 
 
-def restarts(glimpses: Iterable[Glimpse], packets: int, window: int) -> list[Jump] | None:
-    """Falls by more than `window` from which numbers do not come back; None when there are too many jumps.
+class Restarts:
+    """Watches for falls by more than `window` from which numbers do not come back.
 
     A jump comes back from an earlier one of the other direction when it lands within `window` of where
-    that one began; what jumped in between is settled by it too. Few packets behind the last fall, of
-    `packets` in all, are late ones: at least `window` have to follow, or as many as are in front.
+    that one began; what jumped in between is settled by it too.
     """
-    pending: list[Jump] = []
-    for count, jump in enumerate(_jumps(glimpses, window), 1):
-        came_from = _came_from(pending, jump, window)
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._pending: list[Jump] = []
+        self._last: One | None = None
+        self._ahead = self._jumps = 0
+        self._lost = False
+
+    def add(self, glimpse: Glimpse) -> None:
+        """Look at the next packets."""
+        numbers = glimpse.sequence.astype(np.int64)
+        if self._lost or not numbers.size:
+            return
+        steps = np.diff(numbers, prepend=self._last.number if self._last else numbers[0])
+        places = np.flatnonzero(abs(steps) > self._window)
+        for start in range(0, places.size, PIECE):
+            for jump in _at(places[start : start + PIECE], glimpse, self._last, self._ahead):
+                self._settle(jump)
+        self._last = glimpse.take(np.array([numbers.size - 1])).each()[0]
+        self._ahead += numbers.size
+
+    def _settle(self, jump: Jump) -> None:
+        if self._lost:
+            return
+        came_from = _came_from(self._pending, jump, self._window)
         if came_from is None:
-            pending.append(jump)
+            self._pending.append(jump)
         else:
-            del pending[came_from:]
-        if count > MOST or len(pending) > DEEPEST:
+            del self._pending[came_from:]
+        self._jumps += 1
+        self._lost = self._jumps > MOST or len(self._pending) > DEEPEST
+
+    def found(self) -> list[Jump] | None:
+        """Those falls, once all packets were shown; None when there were too many jumps.
+
+        Few packets behind the last one are late ones: at least `window` have to follow, or as many as are
+        in front.
+        """
+        if self._lost:
             return None
-    return [jump for jump in pending if jump.falls and packets - jump.ahead >= min(window, jump.ahead)]
+        falls = (jump for jump in self._pending if jump.falls)
+        return [jump for jump in falls if self._ahead - jump.ahead >= min(self._window, jump.ahead)]
 
 
 def _came_from(pending: list[Jump], jump: Jump, window: int) -> int | None:
@@ -57,20 +88,6 @@ def _came_from(pending: list[Jump], jump: Jump, window: int) -> int | None:
         if earlier.falls != jump.falls and abs(jump.after.number - earlier.before.number) <= window:
             return place
     return None
-
-
-def _jumps(glimpses: Iterable[Glimpse], window: int) -> Iterator[Jump]:
-    last, ahead = None, 0
-    for glimpse in glimpses:
-        numbers = glimpse.sequence.astype(np.int64)
-        if not numbers.size:
-            continue
-        steps = np.diff(numbers, prepend=last.number if last else numbers[0])
-        places = np.flatnonzero(abs(steps) > window)
-        for start in range(0, places.size, PIECE):
-            yield from _at(places[start : start + PIECE], glimpse, last, ahead)
-        last = glimpse.take(np.array([numbers.size - 1])).each()[0]
-        ahead += numbers.size
 
 
 def _at(places: Column, glimpse: Glimpse, last: One | None, ahead: int) -> Iterator[Jump]:

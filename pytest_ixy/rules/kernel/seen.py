@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ixy.rules.kernel.bursts import FEW, Bursts
-from pytest_ixy.rules.kernel.stretches import PAGE, stretches
+from pytest_ixy.rules.kernel.stretches import PAGE, Words, stretches
 
 if TYPE_CHECKING:
     from pytest_ixy.rules.kernel.numbered import Numbered
@@ -24,7 +24,7 @@ MOST = 1 << 13
 """Pages that are in use at a time: 32 MiB, and as much again for what is repeated; enough for 268 million
 packets, a bound for damaged numbers."""
 SPAN = 1 << 18
-"""A batch whose numbers are within so many of each other is looked at as a stretch of bits."""
+"""Numbers of a batch that are within so many of each other are looked at as a stretch of bits."""
 
 FREE, MINE, DONE = 0, 1, 2
 
@@ -60,7 +60,7 @@ class Seen:
 
     def _fresh(self) -> None:
         self._bits, self._twice = _bitmap(), _bitmap()
-        self._used, self._noted, self.left_out = 0, 0, False
+        self._used, self._noted, self._full, self.left_out = 0, 0, False, False
 
     @property
     def first(self) -> tuple[Repeat, ...]:
@@ -72,6 +72,14 @@ class Seen:
         self._state[self._state == MINE] = DONE
         self._fresh()
         self.turned = True
+
+    def came(self, highest: int) -> Words:
+        """A copy of the marks of all numbers up to that one, a bit each."""
+        return _up_to(self._bits, highest)
+
+    def twice(self, highest: int) -> Words:
+        """The same of the numbers that came more than once."""
+        return _up_to(self._twice, highest)
 
     def missing(self, low: int, high: int) -> Bursts:
         """The numbers between those two, both included, that are not marked."""
@@ -103,17 +111,21 @@ class Seen:
         """
         if not numbers.size:
             return
-        ends = (numbers[0], numbers[-1]) if consecutive else (numbers.min(), numbers.max())
-        low, high = int(ends[0]), int(ends[1])
+        low, high = _ends(numbers, consecutive=consecutive)
         self.highest = max(self.highest or 0, high)
-        near = high - low < SPAN
-        pages = np.arange(low >> PAGE, (high >> PAGE) + 1) if near else _pages(numbers)
-        self._claim(pages)
-        if near and np.count_nonzero(self._state[pages] == MINE) == pages.size:
+        self._full = self._noted >= FEW
+        if high - low < SPAN:
             self._add_near(numbers, low, high, frame_of, consecutive=consecutive)
             return
-        places = np.flatnonzero(self._state[numbers >> PAGE] == MINE)
-        self._add_far(numbers[places], lambda some: frame_of(places[some]))
+        for part in _parts(numbers):
+            self._add_part(numbers[part], _those(frame_of, part))
+
+    def _add_part(self, numbers: Numbers, frame_of: Callable[[Places], Places]) -> None:
+        low, high = _ends(numbers)
+        if high - low < SPAN:
+            self._add_near(numbers, low, high, frame_of)
+        else:
+            self._add_far(numbers, frame_of)
 
     def _claim(self, pages: Places | Numbers) -> None:
         free = pages[self._state[pages] == FREE]
@@ -129,8 +141,13 @@ class Seen:
         high: int,
         frame_of: Callable[[Places], Places],
         *,
-        consecutive: bool,
+        consecutive: bool = False,
     ) -> None:
+        pages = np.arange(low >> PAGE, (high >> PAGE) + 1)
+        self._claim(pages)
+        if np.count_nonzero(self._state[pages] == MINE) < pages.size:
+            self._add_far(numbers, frame_of)
+            return
         stretch, base = slice(low >> 3, (high >> 3) + 1), low & ~7
         marks = np.unpackbits(self._bits[stretch], bitorder="little")
         ordered = slice(low - base, high + 1 - base)
@@ -145,6 +162,11 @@ class Seen:
         self._bits[stretch] = np.packbits(marks, bitorder="little")
 
     def _add_far(self, numbers: Numbers, frame_of: Callable[[Places], Places]) -> None:
+        self._claim(_pages(numbers))
+        mine = np.flatnonzero(self._state[numbers >> PAGE] == MINE)
+        self._mark_far(numbers[mine], _those(frame_of, mine))
+
+    def _mark_far(self, numbers: Numbers, frame_of: Callable[[Places], Places]) -> None:
         known = self._bits[numbers >> 3] >> (numbers & 7).astype(np.uint8) & 1
         fresh = np.sort(numbers[known == 0])  # np.unique would hash, which takes ten times as long
         fresh = fresh[np.diff(fresh, prepend=~fresh[:1]) != 0]
@@ -159,12 +181,12 @@ class Seen:
             return
         self.repeated += repeated
         self._replicate(numbers, repeated, known)
-        if self._noted >= FEW:
+        if self._full:
             return
         again = np.ones(numbers.size, dtype=bool)
         _, bearers = np.unique(numbers, return_index=True)
         again[bearers] = known[bearers] == 1
-        places = np.flatnonzero(again)[: FEW - self._noted]
+        places = np.flatnonzero(again)[:FEW]
         self._noted += places.size
         pairs = zip(numbers[places].tolist(), frame_of(places).tolist(), strict=True)
         self._first += [Repeat(number, frame) for number, frame in pairs]
@@ -196,6 +218,35 @@ def _bitmap() -> NDArray[np.uint8]:
     memory = mmap.mmap(-1, PAGES << (PAGE - 3), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     memory.madvise(mmap.MADV_NOHUGEPAGE)
     return np.frombuffer(memory, dtype=np.uint8)
+
+
+def _up_to(bits: NDArray[np.uint8], highest: int) -> Words:
+    words = bits.view(np.uint64)[: (highest >> 6) + 1].copy()
+    words[-1] &= np.uint64((2 << (highest & 63)) - 1)
+    return words
+
+
+def _those(frame_of: Callable[[Places], Places], part: Places) -> Callable[[Places], Places]:
+    """Tells the frame numbers of packets that are known by their places in a part of all."""
+    return lambda some: frame_of(part[some])
+
+
+def _ends(numbers: Numbers, *, consecutive: bool = False) -> tuple[int, int]:
+    """The lowest and the highest number."""
+    ends = (numbers[0], numbers[-1]) if consecutive else (numbers.min(), numbers.max())
+    return int(ends[0]), int(ends[1])
+
+
+def _parts(numbers: Numbers) -> Iterator[Places]:
+    """Where numbers near each other stand, if most are, and where the others do."""
+    middle = int(np.sort(numbers[[0, numbers.size // 2, -1]])[1])
+    low = min(max(0, middle - SPAN // 2), (1 << 32) - SPAN)
+    near = numbers - np.uint32(low) < SPAN  # lower ones wrap
+    if 2 * np.count_nonzero(near) > near.size:
+        yield np.flatnonzero(near)
+        yield np.flatnonzero(~near)
+    else:
+        yield np.arange(numbers.size)
 
 
 def _pages(numbers: Numbers) -> Places:

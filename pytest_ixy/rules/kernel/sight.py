@@ -59,10 +59,9 @@ class Sight:
             return self.found.sequence[self.found.numbered]
         if not self._mixed:
             return self.plain.sequence
-        every = np.empty(self.block.count, dtype=np.uint32)
-        every[self.plain.which] = self.plain.sequence
-        every[self.plain.others] = self.found.sequence
-        return every[self._numbered]
+        numbered, others = self.found.numbered, self.plain.others
+        before = others - np.arange(others.size)  # so many plain frames
+        return np.insert(self.plain.sequence, before[numbered], self.found.sequence[numbered])
 
     def frames_of(self, places: Column) -> Column:
         """The frame numbers of some of those packets, given their places in `sequence`."""

@@ -109,6 +109,14 @@ OPTIONS = (
         "times, and wins over [rules.NAME] in config.toml and ixy-ci.toml. pytest-ixy rules lists all",
         "RULE.OPTION=VALUE",
     ),
+    Option(
+        "role",
+        list,
+        None,
+        "who plays a role: reference (stock tools: tcpreplay, tc, tcpdump) in place of the target's own "
+        "program. Can be given several times, and wins over [roles] in ixy-ci.toml",
+        "ROLE=WHO",
+    ),
     Option("offline", bool, False, "cut the machines off the internet"),
     Option(
         "image",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_ixy.bundle import Bundle, Manifest
 
-DEFAULT_PROVIDER = "qemu"
+DEFAULT_PROVIDER, OWN = "qemu", "target"
 
 
 def rerun(manifest: Manifest) -> str:
@@ -29,6 +29,7 @@ def rerun(manifest: Manifest) -> str:
     words += _packets(manifest)
     if manifest.provider.name != DEFAULT_PROVIDER:
         words.append(f"--ixy-provider={manifest.provider.name}")
+    words += [f"--ixy-role={role}={run.player}" for role, run in manifest.roles.items() if run.player != OWN]
     words += _terms(manifest)
     return " ".join(["pytest", *map(shell, words)])
 

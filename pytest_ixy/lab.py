@@ -48,7 +48,7 @@ class Lab:
         self.scratch, self._provider, self._provision = scratch, provider, provision
         self.cast = cast.cast(target.spec, target.record.label, settings.roles)
         self._testbed: Testbed | None = None
-        self._sent = 0
+        self._sent: dict[str, int] = {}
         self._hosts: Hosts = {}
         self._builds: dict[str, Build] | None = None
         self._trials = 0
@@ -97,11 +97,12 @@ class Lab:
             self._bundle = self.run_trial()
         return self._bundle
 
-    def run_trial(self, packets: int | None = None) -> Bundle:
+    def run_trial(self, packets: int | None = None, players: cast.Cast | None = None) -> Bundle:
         """Run a trial and open what it left; the first one's folder is `folder`.
 
         Args:
             packets: How many to capture; None for what the settings say.
+            players: Who plays each role; None for what target and settings say.
 
         Raises:
             LabError: the lab could not tell.
@@ -116,22 +117,22 @@ class Lab:
         if folder != self.folder:
             shutil.copytree(self.folder / "build", folder / "build")
         count = packets or self.settings.packets
-        self._send_reference(count)
-        with Meanwhile(self._setup().terms.dialect or shipped()) as meanwhile:
-            made = trial.run(self._setup(), count, folder, self.progress, meanwhile)
+        setup = self._setup(players)
+        self._send_reference(setup, count)
+        with Meanwhile(setup.terms.dialect or shipped()) as meanwhile:
+            made = trial.run(setup, count, folder, self.progress, meanwhile)
         made.observed = meanwhile.observed
         self.latest = folder
         return made
 
-    def _send_reference(self, packets: int) -> None:
+    def _send_reference(self, setup: manifest.Setup, packets: int) -> None:
         """Make the nodes ready whose roles the reference plays, unless they are for so many packets."""
-        roles = [role for role, player in self.cast.items() if player == cast.REFERENCE]
-        if not roles or packets <= self._sent:
-            return
-        dialect = self._setup().terms.dialect or shipped()
-        with self.progress.phase("send"):
-            reference.send(self.hosts, roles, dialect, packets, self.scratch)
-        self._sent = packets
+        roles = [role for role, player in setup.cast.items() if player == cast.REFERENCE]
+        new = [role for role in roles if packets > self._sent.get(role, 0)]
+        if new:
+            with self.progress.phase("send"):
+                reference.send(self.hosts, new, setup.terms.dialect or shipped(), packets, self.scratch)
+        self._sent |= dict.fromkeys(new, packets)
 
     def _begin_trial(self) -> None:
         """Count it, and forget the phases of the one before, which are not of its bundle."""
@@ -140,7 +141,7 @@ class Lab:
         self.progress.phases[:] = self._prelude
         self._trials += 1
 
-    def _setup(self) -> manifest.Setup:
+    def _setup(self, players: cast.Cast | None = None) -> manifest.Setup:
         return manifest.Setup(
             self.testbed,
             self._provider,
@@ -148,7 +149,7 @@ class Lab:
             self.target,
             self._builds or {},
             self.settings,
-            self.cast,
+            players or self.cast,
         )
 
     def close(self) -> None:

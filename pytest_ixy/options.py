@@ -83,7 +83,14 @@ OPTIONS = (
     ),
     Option("config", Path, None, "read this config.toml (ixy-ci's works unchanged)", "FILE"),
     Option("provider", str, "qemu", "who makes the machines: qemu", "NAME"),
-    Option("scenario", str, "forward", "what to run: forward (pktgen -> fwd -> pcap)", "NAME"),
+    Option(
+        "scenario",
+        str,
+        "forward",
+        "what to run: forward (pktgen -> fwd -> pcap), or localise (one program of the target at a time "
+        "beside references: which one is at fault)",
+        "NAME",
+    ),
     Option("packets", int, 100_000, "how many packets pcap captures (100000)", "N", minimum=1),
     Option(
         "artifacts",

@@ -23,7 +23,7 @@ LAYERS = {
     "lab": "testbed reference",
     "trial": "build manifest trial lab",
     "pytest's hooks": "outcomes xdist",
-    "session": "session",
+    "session": "session alone",
     "pytest's door": "fixtures plugin",
     "commands": "doctor cli",
 }

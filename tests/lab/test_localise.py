@@ -14,19 +14,19 @@ FAULTS = {
 }
 
 
-def localise(runner, folder, config):
-    return runner.run(folder, "--ixy-scenario=localise", f"--ixy-packets={PACKETS}", f"--ixy-config={config}")
+def localise(runner, folder):
+    return runner.run(folder, "--ixy-scenario=localise", f"--ixy-packets={PACKETS}")
 
 
-def test_a_sound_target_passes_beside_references(runner, target, config):
-    result = localise(runner, target(), config)
+def test_a_sound_target_passes_beside_references(runner, target):
+    result = localise(runner, target())
     assert result.returncode == 0, result.output
     assert result.having("passed") == {f"alone-{role}" for role in ROLES}
 
 
 @pytest.mark.parametrize("role", FAULTS)
-def test_the_role_at_fault_is_named(role, runner, target, config):
-    result = localise(runner, target(**{role: FAULTS[role]}), config)
+def test_the_role_at_fault_is_named(role, runner, target):
+    result = localise(runner, target(**{role: FAULTS[role]}))
     assert result.having("failure") == {f"alone-{role}"}, result.output
     assert f"{role} is at fault: beside references it fails " in result.texts[f"alone-{role}"]
     assert result.having("passed") == {f"alone-{one}" for one in ROLES - {role}}

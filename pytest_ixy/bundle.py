@@ -90,6 +90,7 @@ class Run(Record):
         stragglers: Names of processes it left behind, which were then killed.
         log: Path of its output, relative to the bundle.
         tail: The last lines of its output.
+        player: Whose program it is: `target` or `reference`.
     """
 
     command: str
@@ -103,6 +104,7 @@ class Run(Record):
     stragglers: tuple[str, ...] = ()
     log: str = ""
     tail: str = ""
+    player: str = "target"
 
 
 class NicRecord(Record):

@@ -12,6 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_ixy.bundle import Build, Bundle, Run
+    from pytest_ixy.cast import Cast
     from pytest_ixy.origin import Origin, Tested
     from pytest_ixy.providers.base import Testbed
     from pytest_ixy.rules import Finding
@@ -102,6 +103,7 @@ def ixy_build(request: pytest.FixtureRequest, ixy_lab: None) -> BuildResults:
 def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callable[..., Bundle]:
     """Call it to run a trial on the testbed: `ixy_trial(packets=1000)`; returns its `Bundle`.
 
+    `players`, such as `{"pktgen": "reference", "fwd": "target", "pcap": "reference"}`, says who plays.
     In a replay the call skips the test.
     """
     origin = _origin(request)
@@ -113,8 +115,8 @@ def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callab
             raise TargetError(f"not run: {failure}")
         return run
 
-    def run(packets: int | None = None) -> Bundle:
-        return _once(request, "ixy_trial", lambda: origin.run_trial(packets))
+    def run(packets: int | None = None, players: Cast | None = None) -> Bundle:
+        return _once(request, "ixy_trial", lambda: origin.run_trial(packets, players))
 
     return _once(request, "ixy_trial", ready)
 
@@ -195,5 +197,29 @@ def ixy_role(ixy_bundle: Bundle) -> Callable[[str], Run]:
                 f"{finding.title}\n{finding.message}\nlog: {ixy_bundle.path / run.log}", pytrace=False
             )
         return run
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def ixy_references(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Bundle:
+    """A trial of nothing but references: an ERROR when they fail, because then the lab is at fault."""
+    from pytest_ixy import alone
+
+    return _once(request, "ixy_references", lambda: alone.proven(ixy_trial(players=alone.players())))
+
+
+@pytest.fixture
+def ixy_alone(
+    request: pytest.FixtureRequest, ixy_references: Bundle, ixy_trial: Callable[..., Bundle]
+) -> Callable[[str], None]:
+    """Call it with a role's name: the test fails when the target's program fails beside references."""
+    from pytest_ixy import alone
+
+    def check(role: str) -> None:
+        if _origin(request).cast[role] != alone.TARGET:
+            pytest.skip(f"the target has no program for {role}")
+        if words := alone.fault(role, ixy_trial(players=alone.players(role))):
+            pytest.fail(words, pytrace=False)
 
     return check

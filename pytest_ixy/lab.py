@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_ixy import build, bundle, manifest, testbed, trial
+from pytest_ixy import build, bundle, cast, manifest, reference, testbed, trial
 from pytest_ixy.bundle import Build, Bundle, Phase
 from pytest_ixy.dialect import shipped
 from pytest_ixy.errors import TargetError, UsageError
@@ -46,7 +46,9 @@ class Lab:
         """Prepare; nothing is provisioned before `testbed` is asked for."""
         self.settings, self.target, self.folder, self.progress = settings, target, folder, progress
         self.scratch, self._provider, self._provision = scratch, provider, provision
+        self.cast = cast.cast(target.spec, target.record.label, settings.roles)
         self._testbed: Testbed | None = None
+        self._sent: dict[str, int] = {}
         self._hosts: Hosts = {}
         self._builds: dict[str, Build] | None = None
         self._trials = 0
@@ -80,9 +82,10 @@ class Lab:
     def builds(self) -> dict[str, Build]:
         """The target, sent to every node and built there; a failed build is an answer, not an error."""
         if self._builds is None:
-            build.send(self.hosts, self.target, self.scratch, self.progress)
+            hosts = {role: host for role, host in self.hosts.items() if self.cast[role] == cast.TARGET}
+            build.send(hosts, self.target, self.scratch, self.progress)
             timeout = self.settings.timeouts.build
-            self._builds = build.build(self.hosts, self.target, self.folder, timeout, self.progress)
+            self._builds = build.build(hosts, self.target, self.folder, timeout, self.progress)
             if build.first_failure(self._builds):
                 manifest.leave_unrun(self._setup(), self.settings.packets, self.folder, self.progress)
                 self.latest = self.folder
@@ -94,11 +97,12 @@ class Lab:
             self._bundle = self.run_trial()
         return self._bundle
 
-    def run_trial(self, packets: int | None = None) -> Bundle:
+    def run_trial(self, packets: int | None = None, players: cast.Cast | None = None) -> Bundle:
         """Run a trial and open what it left; the first one's folder is `folder`.
 
         Args:
             packets: How many to capture; None for what the settings say.
+            players: Who plays each role; None for what target and settings say.
 
         Raises:
             LabError: the lab could not tell.
@@ -112,12 +116,23 @@ class Lab:
         folder = self.folder if self._trials == 1 else Path(f"{self.folder}-{self._trials}")
         if folder != self.folder:
             shutil.copytree(self.folder / "build", folder / "build")
-        with Meanwhile(self._setup().terms.dialect or shipped()) as meanwhile:
-            count = packets or self.settings.packets
-            made = trial.run(self._setup(), count, folder, self.progress, meanwhile)
+        count = packets or self.settings.packets
+        setup = self._setup(players)
+        self._send_reference(setup, count)
+        with Meanwhile(setup.terms.dialect or shipped()) as meanwhile:
+            made = trial.run(setup, count, folder, self.progress, meanwhile)
         made.observed = meanwhile.observed
         self.latest = folder
         return made
+
+    def _send_reference(self, setup: manifest.Setup, packets: int) -> None:
+        """Make the nodes ready whose roles the reference plays, unless they are for so many packets."""
+        roles = [role for role, player in setup.cast.items() if player == cast.REFERENCE]
+        new = [role for role in roles if packets > self._sent.get(role, 0)]
+        if new:
+            with self.progress.phase("send"):
+                reference.send(self.hosts, new, setup.terms.dialect or shipped(), packets, self.scratch)
+        self._sent |= dict.fromkeys(new, packets)
 
     def _begin_trial(self) -> None:
         """Count it, and forget the phases of the one before, which are not of its bundle."""
@@ -126,9 +141,15 @@ class Lab:
         self.progress.phases[:] = self._prelude
         self._trials += 1
 
-    def _setup(self) -> manifest.Setup:
+    def _setup(self, players: cast.Cast | None = None) -> manifest.Setup:
         return manifest.Setup(
-            self.testbed, self._provider, self.hosts, self.target, self._builds or {}, self.settings
+            self.testbed,
+            self._provider,
+            self.hosts,
+            self.target,
+            self._builds or {},
+            self.settings,
+            players or self.cast,
         )
 
     def close(self) -> None:

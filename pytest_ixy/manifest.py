@@ -5,13 +5,14 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest_ixy
 from pytest_ixy import bundle as bundles
 from pytest_ixy.bundle import Build, Bundle, CaptureRecord, Manifest, NicRecord, NodeRecord, Run
+from pytest_ixy.cast import Cast, dialect_of
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Provider, Testbed
 from pytest_ixy.settings import Settings
@@ -30,11 +31,13 @@ class Setup:
     target: Target
     builds: Mapping[str, Build]
     settings: Settings
+    cast: Cast
 
     @property
     def terms(self) -> Terms:
         """How the trial is to be judged: what the user asks for, over what the target does."""
-        return self.settings.terms.over(Terms(self.target.spec.dialect, self.target.spec.rules))
+        found = self.settings.terms.over(Terms(self.target.spec.dialect, self.target.spec.rules))
+        return replace(found, dialect=found.dialect and dialect_of(found.dialect, self.cast))
 
 
 @dataclass(frozen=True)

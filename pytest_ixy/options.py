@@ -83,7 +83,14 @@ OPTIONS = (
     ),
     Option("config", Path, None, "read this config.toml (ixy-ci's works unchanged)", "FILE"),
     Option("provider", str, "qemu", "who makes the machines: qemu", "NAME"),
-    Option("scenario", str, "forward", "what to run: forward (pktgen -> fwd -> pcap)", "NAME"),
+    Option(
+        "scenario",
+        str,
+        "forward",
+        "what to run: forward (pktgen -> fwd -> pcap), or localise (one program of the target at a time "
+        "beside references: which one is at fault)",
+        "NAME",
+    ),
     Option("packets", int, 100_000, "how many packets pcap captures (100000)", "N", minimum=1),
     Option(
         "artifacts",
@@ -108,6 +115,14 @@ OPTIONS = (
         "order.severity=fail, report (the test passes and the summary tells) or off. Can be given several "
         "times, and wins over [rules.NAME] in config.toml and ixy-ci.toml. pytest-ixy rules lists all",
         "RULE.OPTION=VALUE",
+    ),
+    Option(
+        "role",
+        list,
+        None,
+        "who plays a role: reference (stock tools: tcpreplay, tc, tcpdump) in place of the target's own "
+        "program. Can be given several times, and wins over [roles] in ixy-ci.toml",
+        "ROLE=WHO",
     ),
     Option("offline", bool, False, "cut the machines off the internet"),
     Option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pytest_ixy.bundle import Build, Bundle, TargetRecord
+    from pytest_ixy.cast import Cast
     from pytest_ixy.providers.base import Testbed
     from pytest_ixy.spec import Spec
 
@@ -75,7 +76,12 @@ class Origin(Protocol):
         """What one trial left, the same at every call."""
         ...
 
-    def run_trial(self, packets: int | None = None) -> Bundle:
+    @property
+    def cast(self) -> Cast:
+        """Who plays each role, by target and settings; NotRecordedError where nobody will."""
+        ...
+
+    def run_trial(self, packets: int | None = None, players: Cast | None = None) -> Bundle:
         """Run one more trial; NotRecordedError where that is impossible."""
         ...
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from pytest_ixy.bare import Bare, open_any
 from pytest_ixy.bundle import DIFF, MANIFEST, Build, Bundle, Manifest, TargetRecord
+from pytest_ixy.cast import Cast
 from pytest_ixy.errors import LabError, NotRecordedError, UsageError
 from pytest_ixy.printable import one_line
 from pytest_ixy.settings import Settings
@@ -104,7 +105,16 @@ class Replay:
             hint = "get the capture once more"
             raise LabError(f"{one_line(str(path))} cannot be judged: {error}", hint=hint) from error
 
-    def run_trial(self, packets: int | None = None) -> NoReturn:  # noqa: ARG002 - as a lab's
+    @property
+    def cast(self) -> NoReturn:
+        """Nobody plays."""
+        raise _not_recorded("a cast")
+
+    def run_trial(
+        self,
+        packets: int | None = None,  # noqa: ARG002 - as a lab's
+        players: Cast | None = None,  # noqa: ARG002
+    ) -> NoReturn:
         """There cannot be another one."""
         raise _not_recorded("another trial")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_ixy.bundle import Exit, Run
+from pytest_ixy.cast import TARGET, Player
 from pytest_ixy.remote import Host, Process, Stopped
 from pytest_ixy.spec import READY_LINE
 from pytest_ixy.topology import Topology
@@ -29,6 +30,7 @@ class Order:
         folder: The target's folder on the node.
         log: File here that its output goes to.
         ready: Matches a line of its output that shows it is ready; None when only time can tell.
+        player: Whose program it is.
     """
 
     role: str
@@ -37,6 +39,7 @@ class Order:
     folder: str
     log: Path
     ready: re.Pattern[str] | None
+    player: Player = TARGET
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ def record(
     end = early or started.process.poll() or Exit(status=None)
     return Run(
         command=started.order.command,
+        player=started.order.player,
         environment=dict(started.order.environment),
         started=started.at,
         ready=started.ready,

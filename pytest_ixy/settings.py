@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ixy import dialect, tomlfile
+from pytest_ixy import cast, dialect, tomlfile
 from pytest_ixy import given as giving
+from pytest_ixy.cast import Cast
 from pytest_ixy.config import Config, OpenStackTable, Timeouts
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["QemuSettings", "Settings", "Timeouts", "resolve"]
 
 SUBJECTS = ("repo", "replay")
-TERMS = ("dialect", "set")
+APART = ("dialect", "set", "role")
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -48,6 +49,7 @@ class Settings:
         offline: True to cut the machines off the internet.
         openstack: That table of config.toml, kept as it is.
         terms: How to judge, as far as it does not stand in the target.
+        roles: Who is to play which role, as far as it does not stand in the target.
         asked: Of these what was asked for this time, on the command line and in the environment. A
             bundle is judged by what is on record unless somebody asks for something else.
     """
@@ -68,6 +70,7 @@ class Settings:
     given: frozenset[str] = frozenset()
     terms: Terms = field(default_factory=Terms)
     asked: Terms = field(default_factory=Terms)
+    roles: Cast = field(default_factory=dict)
 
 
 def resolve(
@@ -100,11 +103,12 @@ def resolve(
     check_file(file, config.rules)
     layers.append(dict(giving.from_file(file, path.parent if path else here)))
     strongest = _strongest(layers)
-    values = {option.name: _value(option, strongest, here) for option in OPTIONS if option.name not in TERMS}
+    values = {option.name: _value(option, strongest, here) for option in OPTIONS if option.name not in APART}
     asked, standing = (_terms(strong).over(_terms(weak)) for strong, weak in (layers[:2], layers[2:]))
     return replace(
         _settings(values, config),
         given=frozenset(strongest),
+        roles=_roles(strongest.get("role")),
         asked=asked,
         terms=asked.over(standing).over(Terms(rules=config.rules)),
     )
@@ -137,6 +141,14 @@ def _rules(given: Given | None) -> Tables:
     texts = [each.text for each in given.words]
     with given.blamed():
         return parse(texts)
+
+
+def _roles(given: Given | None) -> Cast:
+    if given is None:
+        return {}
+    texts = [each.text for each in given.words]
+    with given.blamed():
+        return cast.parse(texts)
 
 
 def _excluded(name: str, layer: Mapping[str, Given], stronger: Mapping[str, Given]) -> bool:

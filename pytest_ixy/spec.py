@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -68,27 +68,37 @@ class Ready(tomlfile.Table):
         return re.compile(text) if text is not None else None
 
 
+class Roles(tomlfile.Table):
+    """`[roles]`: new. Who plays a role in place of a program of the target: `reference`."""
+
+    pktgen: Literal["reference"] | None = None
+    fwd: Literal["reference"] | None = None
+    pcap: Literal["reference"] | None = None
+
+
 class Spec(tomlfile.Table):
     """The whole file. Commands are run by bash on a node, never here.
 
     Attributes:
         build: Commands that build it, each in a shell of its own.
-        pktgen, fwd, pcap: The command line of each role.
+        pktgen, fwd, pcap: The command line of each role; None for one that somebody else has to play.
+        roles: Who does.
         ready: What shows that a role is ready.
         dialect: `[dialect]`: new. What its packets look like; None for ixy-ci's own.
         rules: `[rules.NAME]`: new. Severity and options of rules.
     """
 
     build: Annotated[tuple[Command, ...], Field(strict=False)] = ()
-    pktgen: Command
-    fwd: Command
-    pcap: Command
+    pktgen: Command | None = None
+    fwd: Command | None = None
+    pcap: Command | None = None
+    roles: Roles = Roles()
     ready: Ready = Ready()
     dialect: Dialect | None = None
     rules: tomlfile.RuleTables = Field(default_factory=dict)
 
-    def command(self, role: str) -> str:
-        """The command line of a role; KeyError when it has none."""
+    def command(self, role: str) -> str | None:
+        """The command line of a role, None when the target has no program for it."""
         return {"pktgen": self.pktgen, "fwd": self.fwd, "pcap": self.pcap}[role]
 
 

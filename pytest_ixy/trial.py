@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_ixy import bundle as bundles
-from pytest_ixy import manifest, roles
+from pytest_ixy import manifest, reference, roles
 from pytest_ixy.build import folder_name
 from pytest_ixy.bundle import Bundle, CaptureRecord, Exit, Run
+from pytest_ixy.cast import TARGET
 from pytest_ixy.manifest import Outcome, Setup
 from pytest_ixy.parallel import all_at_once
 from pytest_ixy.progress import Progress
@@ -121,18 +122,23 @@ class _Trial:
 
     def _start_role(self, node: Node, *, waiting: bool) -> Started:
         """Start one role; nothing waits for the last one."""
-        target, topology = self._setup.target, self._setup.testbed.topology
-        order = Order(
-            role=node.name,
-            command=target.spec.command(node.name),
-            environment=roles.environment(topology, self._capture, self._packets),
-            folder=folder_name(target),
-            log=self._folder / "roles" / f"{node.name}.log",
-            ready=target.spec.ready.pattern(node.name),
-        )
         ready, settle = (self._limits.ready, self._limits.settle) if waiting else (0.0, 0.0)
         host = self._setup.hosts[node.name]
-        return roles.start(host, order, self._began, ready_timeout=ready, settle=settle)
+        return roles.start(host, self._order(node), self._began, ready_timeout=ready, settle=settle)
+
+    def _order(self, node: Node) -> Order:
+        """What to start there: the target's program, or the reference in its place."""
+        target, topology, role = self._setup.target, self._setup.testbed.topology, node.name
+        own = self._setup.cast[role] == TARGET
+        return Order(
+            role=role,
+            command=(target.spec.command(role) or "") if own else reference.command(role),
+            environment=roles.environment(topology, self._capture, self._packets),
+            folder=folder_name(target) if own else reference.REMOTE,
+            log=self._folder / "roles" / f"{role}.log",
+            ready=target.spec.ready.pattern(role) if own else reference.READY,
+            player=self._setup.cast[role],
+        )
 
     def _note_ended(self) -> bool:
         """Note which roles have ended by themselves; True when any has."""

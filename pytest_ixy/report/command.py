@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_ixy.bundle import Bundle, Manifest
 
-DEFAULT_PROVIDER = "qemu"
+DEFAULT_PROVIDER, USUAL, OWN = "qemu", "forward", "target"
 
 
 def rerun(manifest: Manifest) -> str:
@@ -29,6 +29,7 @@ def rerun(manifest: Manifest) -> str:
     words += _packets(manifest)
     if manifest.provider.name != DEFAULT_PROVIDER:
         words.append(f"--ixy-provider={manifest.provider.name}")
+    words += _scenario(manifest)
     words += _terms(manifest)
     return " ".join(["pytest", *map(shell, words)])
 
@@ -42,6 +43,16 @@ def replay(bundle: Bundle) -> str:
     if bundle.alone:
         words += [*_packets(bundle.manifest), *_terms(bundle.manifest)]
     return " ".join(["pytest", *map(shell, words)])
+
+
+def _scenario(manifest: Manifest) -> Iterator[str]:
+    """Who played is a scenario's own choice, but for the usual one."""
+    if manifest.scenario != USUAL:
+        yield f"--ixy-scenario={manifest.scenario}"
+        return
+    yield from (
+        f"--ixy-role={role}={run.player}" for role, run in manifest.roles.items() if run.player != OWN
+    )
 
 
 def _packets(manifest: Manifest) -> Iterator[str]:

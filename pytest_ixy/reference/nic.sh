@@ -1,0 +1,33 @@
+# Sourced by the reference roles: network interfaces by their PCI address, driven by the node's kernel.
+
+# Print the name of the interface at that PCI address, with a kernel driver bound to it.
+interface_at() {
+    local device=/sys/bus/pci/devices/$1 name tries
+    [ -e "$device" ] || { echo "there is no PCI device $1" >&2; return 1; }
+    for tries in 1 2 3 4 5 6 7 8 9 10; do
+        name=$(ls -d "$device"/net/* "$device"/virtio*/net/* 2>/dev/null | head -n 1)
+        [ -z "$name" ] || { basename "$name"; return 0; }
+        [ "$tries" != 1 ] || rebind "$1" "$device"
+        sleep 0.3
+    done
+    echo "no kernel driver of this node drives the PCI device $1" >&2
+    return 1
+}
+
+# Give the device back to the kernel, when a userspace driver has or had it.
+rebind() {
+    if [ -e "$2/driver" ]; then echo "$1" >"$2/driver/unbind"; fi
+    echo >"$2/driver_override"
+    echo "$1" >/sys/bus/pci/drivers_probe
+}
+
+# Nothing but the test's own frames: no addresses, no offloads that merge or change frames.
+quieten() {
+    sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1" 2>/dev/null || true
+    ethtool -K "$1" gro off gso off tso off lro off rx off tx off >/dev/null 2>&1 || true
+    ip link set "$1" arp off multicast off promisc on up
+}
+
+require() {
+    command -v "$1" >/dev/null || { echo "the reference needs $1 on this node, and it is not installed" >&2; exit 1; }
+}

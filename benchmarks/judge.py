@@ -86,7 +86,8 @@ def tools(folder: Path, capture: str, packets: int) -> Iterator[tuple[str, list[
         yield OURS_NG, ours(capture + "ng", packets)
     yield "cat", ["cat", capture]
     for name, arguments in (
-        ("tcpdump", ["-r", capture, "-w", "/dev/null", "udp"]),
+        # as root it would give /dev/null to another user without -Z
+        ("tcpdump", ["-Z", "root", "-r", capture, "-w", "/dev/null", "udp"]),
         ("capinfos", ["-c", capture]),
     ):
         if path := shutil.which(name):

@@ -154,7 +154,8 @@ class Interface:
     offset: int = 0
 
     def time(self, ticks: int) -> int:
-        return int(ticks * self.tick) + self.offset
+        """A signed number of 64 bits, as which it wraps."""
+        return (int(ticks * self.tick) + self.offset + 2**63) % 2**64 - 2**63
 
 
 def _interface(block: bytes, order: str) -> Interface:

@@ -105,10 +105,11 @@ def _gap(start: int, after: int, found: dict[int, Bearer]) -> str:
 
 LOSS = Rule(
     "loss",
-    "Which sequence numbers are missing below the highest one, and in what bursts (RFC 3357). No more than "
-    "half of them may be lost, and not in a pattern that tells of a fault: again and again after the same "
-    "number of packets, always as many, or always at multiples of a power of two. What is lost behind the "
-    "highest number cannot be seen. Numbers above the upper bound of `sequence-bounds` are left out.",
+    "At most half of the sequence numbers below the highest one are missing, and in no pattern that tells "
+    "of a fault. Such a pattern is a loss again and again after the same number of packets, of always as many, "
+    "or always at multiples of a power of two. The finding has the map of what is missing, in what bursts "
+    "(RFC 3357). What is lost behind the highest number cannot be seen. Numbers above the upper bound of "
+    "`sequence-bounds` are left out.",
     judge_loss,
     Severity("report"),
     (MAX_RATIO, MAX_BURST),

@@ -108,8 +108,8 @@ LOSS = Rule(
     "At most half of the sequence numbers below the highest one are missing, and in no pattern that tells "
     "of a fault. Such a pattern is a loss again and again after the same number of packets, of always as "
     "many, or always at multiples of a power of two. The finding has the map of what is missing, in what "
-    "bursts (RFC 3357). What is lost behind the highest number cannot be seen. Numbers above the upper bound of "
-    "`sequence-bounds` are left out.",
+    "bursts (RFC 3357). What is lost behind the highest number cannot be seen. Numbers above the upper "
+    "bound of `sequence-bounds` are left out.",
     judge_loss,
     Severity("report"),
     (MAX_RATIO, MAX_BURST),

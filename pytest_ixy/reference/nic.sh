@@ -23,6 +23,10 @@ rebind() {
 
 # Nothing but the test's own frames: no addresses, no offloads that merge or change frames.
 quieten() {
+    ip link set "$1" down
+    # virtio: frees what was sent when it sends on. Waiting for an interrupt for that, it stalled now and then
+    # under emulation ("NETDEV WATCHDOG: transmit queue 0 timed out").
+    ethtool -C "$1" tx-frames 0 >/dev/null 2>&1 || true
     sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1" 2>/dev/null || true
     ethtool -K "$1" gro off gso off tso off lro off rx off tx off >/dev/null 2>&1 || true
     ip link set "$1" arp off multicast off promisc on up

@@ -13,10 +13,9 @@ from dialects import capture_of
 
 from pytest_ixy import bundle as bundles
 from pytest_ixy import manifest, rules, spec
+from pytest_ixy.alone import players
 from pytest_ixy.bare import open_any
 from pytest_ixy.bundle import CaptureRecord, ProviderRecord, TargetRecord
-from pytest_ixy.cast import ROLES
-from pytest_ixy.cast import TARGET as TARGET_ITSELF
 from pytest_ixy.dialect import DEFAULT, find, shipped
 from pytest_ixy.errors import UsageError
 from pytest_ixy.progress import Progress
@@ -132,8 +131,8 @@ def left(settings):
     """The manifest of a trial with these settings and the ixy-ci.toml of the working directory."""
     target = Target(TARGET, spec.read(Path(), "it"), Path(), "")
     testbed = Testbed("run", forward_topology(settings.pci), ProviderRecord(name="qemu"), (), {})
-    players = dict.fromkeys(ROLES, TARGET_ITSELF)
-    setup = manifest.Setup(testbed, registry.load("qemu"), {}, target, {}, settings, players)
+    cast = dict.fromkeys(players(), "target")
+    setup = manifest.Setup(testbed, registry.load("qemu"), {}, target, {}, settings, cast)
     manifest.leave_unrun(setup, 100, Path("left"), Progress(lambda _: None))
     return bundles.load(Path("left")).manifest
 

@@ -2,3 +2,6 @@
 
 Everything in here imports numpy, so rules import from here inside of their functions.
 """
+
+FEW = 5
+"""Of anything that is shown, the first so many."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_ixy.rules.kernel import FEW
+
 Places = NDArray[np.int64]
 
-FEW = 5
-"""Of anything that is shown, the first so many."""
 WIDE = 1 << 16
 """Lengths and distances from here on are not told apart."""
 CLASSES = 1 << 12

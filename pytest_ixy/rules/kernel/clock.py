@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_ixy.capture import CaptureFlaw, Column, Stamps, blocks
-from pytest_ixy.rules.kernel.bursts import FEW
+from pytest_ixy.rules.kernel import FEW
 from pytest_ixy.rules.kernel.dissect import Mask
 from pytest_ixy.rules.kernel.sight import Sight
 

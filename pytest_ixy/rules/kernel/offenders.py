@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_ixy.capture import Column
-from pytest_ixy.rules.kernel.bursts import FEW
+from pytest_ixy.rules.kernel import FEW
 from pytest_ixy.rules.kernel.dissect import Mask
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_ixy.rules.kernel import FEW
 from pytest_ixy.rules.kernel.bits import Bits
-from pytest_ixy.rules.kernel.bursts import FEW
 from pytest_ixy.rules.kernel.numbered import Glimpse, One
 from pytest_ixy.rules.kernel.patterns import Patterns, Watch
 from pytest_ixy.rules.kernel.seen import Seen

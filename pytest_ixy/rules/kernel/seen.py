@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_ixy.rules.kernel.bursts import FEW, Bursts
+from pytest_ixy.rules.kernel import FEW
+from pytest_ixy.rules.kernel.bursts import Bursts
 from pytest_ixy.rules.kernel.stretches import PAGE, Words, stretches
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ixy.capture import Column, Frames
-from pytest_ixy.rules.kernel.bursts import FEW
+from pytest_ixy.rules.kernel import FEW
 from pytest_ixy.rules.kernel.dissect import IPV4, IPV6, Dissection
 from pytest_ixy.rules.kernel.frequent import Frequent
 from pytest_ixy.rules.kernel.offenders import Sieve

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_ixy.capture import Bytes, Column, Frames, varying
-from pytest_ixy.rules.kernel.bursts import FEW
+from pytest_ixy.rules.kernel import FEW
 from pytest_ixy.rules.kernel.dissect import Mask
 from pytest_ixy.rules.kernel.layout import Layout
 from pytest_ixy.rules.kernel.offenders import Offenders, Part, Sieve

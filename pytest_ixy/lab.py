@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pytest_ixy import build, bundle, cast, manifest, reference, testbed, trial
 from pytest_ixy.bundle import Build, Bundle, Phase
-from pytest_ixy.dialect import shipped
+from pytest_ixy.dialect import Dialect, shipped
 from pytest_ixy.errors import TargetError, UsageError
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Provider, Testbed
@@ -118,20 +118,21 @@ class Lab:
             shutil.copytree(self.folder / "build", folder / "build")
         count = packets or self.settings.packets
         setup = self._setup(players)
-        self._send_reference(setup, count)
-        with Meanwhile(setup.terms.dialect or shipped()) as meanwhile:
+        dialect = setup.terms.dialect or shipped()
+        self._send_reference(setup.cast, dialect, count)
+        with Meanwhile(dialect) as meanwhile:
             made = trial.run(setup, count, folder, self.progress, meanwhile)
         made.observed = meanwhile.observed
         self.latest = folder
         return made
 
-    def _send_reference(self, setup: manifest.Setup, packets: int) -> None:
+    def _send_reference(self, players: cast.Cast, dialect: Dialect, packets: int) -> None:
         """Make the nodes ready whose roles the reference plays, unless they are for so many packets."""
-        roles = [role for role, player in setup.cast.items() if player == cast.REFERENCE]
+        roles = [role for role, player in players.items() if player == cast.REFERENCE]
         new = [role for role in roles if packets > self._sent.get(role, 0)]
         if new:
             with self.progress.phase("send"):
-                reference.send(self.hosts, new, setup.terms.dialect or shipped(), packets, self.scratch)
+                reference.send(self.hosts, new, dialect, packets, self.scratch)
         self._sent |= dict.fromkeys(new, packets)
 
     def _begin_trial(self) -> None:

@@ -54,6 +54,7 @@ def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: 
     """Complete the bundle in `folder` with consoles, the target's diff and the manifest."""
     if setup.target.diff:
         (folder / bundles.DIFF).write_text(setup.target.diff, encoding="utf-8", errors="surrogateescape")
+    terms = setup.terms
     manifest = Manifest(
         run=setup.testbed.run,
         scenario=setup.settings.scenario,
@@ -65,8 +66,8 @@ def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: 
         builds=dict(setup.builds),
         roles=dict(outcome.roles),
         capture=outcome.capture,
-        dialect=setup.terms.dialect,
-        rules=setup.terms.rules,
+        dialect=terms.dialect,
+        rules=terms.rules,
         phases=tuple(progress.phases),
         versions=_versions(),
     )

@@ -35,18 +35,6 @@ def driver(tmp_path):
     return folder
 
 
-@pytest.fixture
-def user(tmp_path, monkeypatch):
-    """A folder to run pytest in, with cache and state of its own."""
-    folder = tmp_path / "user"
-    folder.mkdir()
-    for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name.lower()))
-    for name in [name for name in os.environ if name.startswith(("IXY_", "PYTEST_"))]:
-        monkeypatch.delenv(name)
-    return folder
-
-
 def run(folder, *arguments, **environment):
     """Run pytest as a user does; the answer has returncode, stdout and stderr."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, arguments)]

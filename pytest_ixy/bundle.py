@@ -189,12 +189,36 @@ class CaptureRecord(Record):
     written: int | None = None
 
 
+class Event(Record):
+    """Something that was done to the trial, at so many seconds after `Manifest.started`."""
+
+    seconds: float
+    words: str
+
+
+class CourseRecord(Record):
+    """How the trial went where it was not the usual way; see `course.Course`.
+
+    Attributes:
+        words: What was unusual.
+        seconds: The trial was to end when traffic was so old; None where pcap's end was its end.
+        swapped: fwd had its NICs the other way round.
+        events: What was done, in order.
+    """
+
+    words: str
+    seconds: float | None = None
+    swapped: bool = False
+    events: tuple[Event, ...] = ()
+
+
 class Manifest(Record):
     """Everything that is known about one trial; see the attributes' own classes.
 
-    `roles` and `builds` are keyed by role name. `packets` is N, the number asked for; None where
-    nobody knows, which no bundle on disk may say (see `bare.py`). `dialect` is None where the target
-    declared none. `rules` are the options of rules that were set for the trial, by rule and name.
+    `builds` are keyed by role, `roles` too; one that was started again is there as `fwd-2` as well.
+    `packets` is N, the number asked for; None where nobody knows, which no bundle on disk may say (see
+    `bare.py`). `dialect` is None where the target declared none. `rules` are the options of rules that were
+    set for the trial, by rule and name. `course` is None where the trial went the usual way.
     """
 
     format: int = 1
@@ -210,6 +234,7 @@ class Manifest(Record):
     capture: CaptureRecord
     dialect: Dialect | None = None
     rules: RuleTables = {}
+    course: CourseRecord | None = None
     phases: tuple[Phase, ...] = ()
     versions: dict[str, str] = {}
 

@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_ixy.bundle import Build, Bundle, Run
     from pytest_ixy.cast import Cast
+    from pytest_ixy.course import Course
     from pytest_ixy.origin import Origin, Tested
     from pytest_ixy.providers.base import Testbed
     from pytest_ixy.rules import Finding
@@ -103,11 +104,13 @@ def ixy_build(request: pytest.FixtureRequest, ixy_lab: None) -> BuildResults:
 def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callable[..., Bundle]:
     """Call it to run a trial on the testbed: `ixy_trial(packets=1000)`; returns its `Bundle`.
 
-    `players`, such as `{"pktgen": "reference", "fwd": "target", "pcap": "reference"}`, says who plays.
+    `players`, such as `{"pktgen": "reference", "fwd": "target", "pcap": "reference"}`, says who plays;
+    `course`, a `pytest_ixy.course.Course`, how it goes where it is not the usual way.
     In a replay the call skips the test.
     """
     origin = _origin(request)
     from pytest_ixy.build import first_failure
+    from pytest_ixy.course import USUAL
     from pytest_ixy.errors import TargetError
 
     def ready() -> Callable[..., Bundle]:
@@ -115,8 +118,8 @@ def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callab
             raise TargetError(f"not run: {failure}")
         return run
 
-    def run(packets: int | None = None, players: Cast | None = None) -> Bundle:
-        return _once(request, "ixy_trial", lambda: origin.run_trial(packets, players))
+    def run(packets: int | None = None, players: Cast | None = None, course: Course | None = None) -> Bundle:
+        return _once(request, "ixy_trial", lambda: origin.run_trial(packets, players, course or USUAL))
 
     return _once(request, "ixy_trial", ready)
 

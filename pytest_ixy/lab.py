@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pytest_ixy import build, bundle, cast, manifest, reference, testbed, trial
 from pytest_ixy.bundle import Build, Bundle, Phase
+from pytest_ixy.course import USUAL, Course
 from pytest_ixy.dialect import Dialect, shipped
 from pytest_ixy.errors import TargetError, UsageError
 from pytest_ixy.progress import Progress
@@ -97,12 +98,15 @@ class Lab:
             self._bundle = self.run_trial()
         return self._bundle
 
-    def run_trial(self, packets: int | None = None, players: cast.Cast | None = None) -> Bundle:
+    def run_trial(
+        self, packets: int | None = None, players: cast.Cast | None = None, course: Course = USUAL
+    ) -> Bundle:
         """Run a trial and open what it left; the first one's folder is `folder`.
 
         Args:
             packets: How many to capture; None for what the settings say.
             players: Who plays each role; None for what target and settings say.
+            course: How it goes, where it is not the usual way.
 
         Raises:
             LabError: the lab could not tell.
@@ -121,7 +125,7 @@ class Lab:
         dialect = setup.terms.dialect or shipped()
         self._send_reference(setup.cast, dialect, count)
         with Meanwhile(dialect) as meanwhile:
-            made = trial.run(setup, count, folder, self.progress, meanwhile)
+            made = trial.run(setup, count, folder, self.progress, meanwhile, course)
         made.observed = meanwhile.observed
         self.latest = folder
         return made

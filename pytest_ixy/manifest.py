@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest_ixy
 from pytest_ixy import bundle as bundles
-from pytest_ixy.bundle import Build, Bundle, CaptureRecord, Manifest, NicRecord, NodeRecord, Run
+from pytest_ixy.bundle import (
+    Build,
+    Bundle,
+    CaptureRecord,
+    CourseRecord,
+    Manifest,
+    NicRecord,
+    NodeRecord,
+    Run,
+)
 from pytest_ixy.cast import Cast, dialect_of
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Provider, Testbed
@@ -48,6 +57,7 @@ class Outcome:
     roles: Mapping[str, Run]
     capture: CaptureRecord
     counted: Counters
+    course: CourseRecord | None = None
 
 
 def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: Progress) -> Bundle:
@@ -68,6 +78,7 @@ def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: 
         capture=outcome.capture,
         dialect=terms.dialect,
         rules=terms.rules,
+        course=outcome.course,
         phases=tuple(progress.phases),
         versions=_versions(),
     )

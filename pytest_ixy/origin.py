@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_ixy.course import USUAL, Course
+
 if TYPE_CHECKING:
     from pytest_ixy.bundle import Build, Bundle, TargetRecord
     from pytest_ixy.cast import Cast
@@ -81,7 +83,9 @@ class Origin(Protocol):
         """Who plays each role, by target and settings; NotRecordedError where nobody will."""
         ...
 
-    def run_trial(self, packets: int | None = None, players: Cast | None = None) -> Bundle:
+    def run_trial(
+        self, packets: int | None = None, players: Cast | None = None, course: Course = USUAL
+    ) -> Bundle:
         """Run one more trial; NotRecordedError where that is impossible."""
         ...
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 from pytest_ixy.bare import Bare, open_any
 from pytest_ixy.bundle import DIFF, MANIFEST, Build, Bundle, Manifest, TargetRecord
 from pytest_ixy.cast import Cast
+from pytest_ixy.course import USUAL, Course
 from pytest_ixy.errors import LabError, NotRecordedError, UsageError
 from pytest_ixy.printable import one_line
 from pytest_ixy.settings import Settings
@@ -114,6 +115,7 @@ class Replay:
         self,
         packets: int | None = None,  # noqa: ARG002 - as a lab's
         players: Cast | None = None,  # noqa: ARG002
+        course: Course = USUAL,  # noqa: ARG002
     ) -> NoReturn:
         """There cannot be another one."""
         raise _not_recorded("another trial")

@@ -24,7 +24,8 @@ class Order:
     """What to start where.
 
     Attributes:
-        role: Its name.
+        role: Which.
+        name: What it is called in the manifest.
         command: Its command line, for bash.
         environment: Variables for it.
         folder: The target's folder on the node.
@@ -34,6 +35,7 @@ class Order:
     """
 
     role: str
+    name: str
     command: str
     environment: Mapping[str, str]
     folder: str
@@ -123,6 +125,6 @@ def record(
 
 
 def watch_size(host: Host, path: str) -> Process:
-    """A loop on the node that prints the file's size once a second; it is only for progress."""
+    """A loop on the node that prints the file's size five times a second."""
     quoted = shlex.quote(path)
-    return host.start(f"while sleep 1; do stat -c %s {quoted} 2>/dev/null; done")
+    return host.start(f"while sleep 0.2; do stat -c %s {quoted} 2>/dev/null; done")

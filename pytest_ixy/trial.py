@@ -5,23 +5,21 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from pytest_ixy import bundle as bundles
-from pytest_ixy import manifest, reference, roles
-from pytest_ixy.build import folder_name
-from pytest_ixy.bundle import Bundle, CaptureRecord, Exit, Run
-from pytest_ixy.cast import TARGET
+from pytest_ixy import manifest, roles
+from pytest_ixy.bundle import Bundle, CaptureRecord, CourseRecord, Event
+from pytest_ixy.course import USUAL, Act, Course
 from pytest_ixy.manifest import Outcome, Setup
-from pytest_ixy.parallel import all_at_once
 from pytest_ixy.progress import Progress
-from pytest_ixy.remote import Process, RemoteFileMissing, Stopped
-from pytest_ixy.roles import Order, Started
+from pytest_ixy.remote import Process, RemoteFileMissing
 from pytest_ixy.settings import Settings
-from pytest_ixy.testbed import close
-from pytest_ixy.topology import PCAP, Node
+from pytest_ixy.stage import Stage
+from pytest_ixy.topology import PCAP, PKTGEN
 
 POLL = 0.1
 GRACE = 3.0
@@ -57,43 +55,38 @@ class Onlooker(Protocol):
         ...
 
 
-def run(setup: Setup, packets: int, folder: Path, progress: Progress, onlooker: Onlooker) -> Bundle:
+def run(  # noqa: PLR0913, PLR0917
+    setup: Setup, packets: int, folder: Path, progress: Progress, onlooker: Onlooker, course: Course = USUAL
+) -> Bundle:
     """Run one trial and leave its bundle in `folder`.
 
     Raises:
         LabError: a node was lost, or the capture could not be fetched.
     """
-    trial = _Trial(setup, packets, folder, progress)
+    trial = _Trial(setup, packets, folder, progress, course)
     started = datetime.now(UTC)
     setup.provider.begin_trial(setup.testbed)
     before = setup.provider.counters(setup.testbed)
-    stopped = trial.play()
+    trial.play()
     counted = manifest.difference(before, setup.provider.counters(setup.testbed))
     capture = trial.fetch(onlooker)
-    outcome = Outcome(started, trial.runs(stopped), capture, counted)
+    outcome = Outcome(started, trial.stage.runs(), capture, counted, trial.course())
     return manifest.leave(setup, packets, outcome, folder, progress)
 
 
 class _Trial:
-    """A trial under way. Times are seconds since it began."""
+    """A trial under way."""
 
-    def __init__(self, setup: Setup, packets: int, folder: Path, progress: Progress) -> None:
+    def __init__(self, setup: Setup, packets: int, folder: Path, progress: Progress, course: Course) -> None:
         self._setup, self._packets, self._folder, self._progress = setup, packets, folder, progress
-        self._limits = setup.settings.timeouts
-        # on the node, where a name of its own is all the safety that is needed
-        self._capture = f"/tmp/ixy-{setup.testbed.run}-{time.monotonic_ns()}.pcap"  # noqa: S108
-        self._began = time.monotonic()
-        self._sending_since = 0.0
-        self._running: list[Started] = []
-        self._early: dict[str, Exit] = {}
-        self._ended: dict[str, float] = {}
-        self._watched = CaptureRecord(file=None, deadline=deadline_for(setup.settings, packets))
+        self._limits, self._course = setup.settings.timeouts, course
+        self.stage = Stage(setup, packets, folder, course)
+        self._events: list[Event] = []
+        deadline = deadline_for(setup.settings, packets) if course.seconds is None else course.seconds
+        self._watched = CaptureRecord(file=None, deadline=deadline)
 
-    def _now(self) -> float:
-        return time.monotonic() - self._began
-
-    def play(self) -> dict[str, Stopped]:
-        """Start the roles, wait for pcap, stop the roles; the answer says what stopping took."""
+    def play(self) -> None:
+        """Start the roles, wait for the trial's end, stop the roles."""
         try:
             with self._progress.phase("start"):
                 self._start()
@@ -101,72 +94,65 @@ class _Trial:
                 self._watch()
         except BaseException:
             with contextlib.suppress(Exception):  # the first cause is the one to tell
-                self._stop()
+                self.stage.stop_all()
             raise
         with self._progress.phase("stop"):
-            return self._stop()
+            self.stage.stop_all()
 
     def _start(self) -> None:
-        """Start the roles in the topology's order; no more of them when one ends at once."""
-        (self._folder / "roles").mkdir(parents=True, exist_ok=True)
-        nodes = self._setup.testbed.topology.nodes
-        for node in nodes:
-            self._progress.tell(node.name)
-            last = node is nodes[-1]
-            if last:
-                self._setup.provider.begin_traffic(self._setup.testbed)
-                self._sending_since = self._now()
-            self._running.append(self._start_role(node, waiting=not last))
-            if self._note_ended():
+        """Start the roles in the course's order; no more of them when one ends at once."""
+        order = self._course.order
+        for role in order:
+            self._progress.tell(role)
+            self._pause(self._course.pauses.get(role, 0.0))
+            self.stage.start(role, waiting=role not in {PKTGEN, order[-1]})
+            if self.stage.note_ended():
                 return
 
-    def _start_role(self, node: Node, *, waiting: bool) -> Started:
-        """Start one role; nothing waits for the last one."""
-        ready, settle = (self._limits.ready, self._limits.settle) if waiting else (0.0, 0.0)
-        host = self._setup.hosts[node.name]
-        return roles.start(host, self._order(node), self._began, ready_timeout=ready, settle=settle)
-
-    def _order(self, node: Node) -> Order:
-        """What to start there: the target's program, or the reference in its place."""
-        target, topology, role = self._setup.target, self._setup.testbed.topology, node.name
-        own = self._setup.cast[role] == TARGET
-        return Order(
-            role=role,
-            command=(target.spec.command(role) or "") if own else reference.command(role),
-            environment=roles.environment(topology, self._capture, self._packets),
-            folder=folder_name(target) if own else reference.REMOTE,
-            log=self._folder / "roles" / f"{role}.log",
-            ready=target.spec.ready.pattern(role) if own else reference.READY,
-            player=self._setup.cast[role],
-        )
-
-    def _note_ended(self) -> bool:
-        """Note which roles have ended by themselves; True when any has."""
-        for one in self._running:
-            role = one.order.role
-            if role not in self._early and (end := one.process.poll()) is not None:
-                self._early[role] = end
-                self._ended[role] = round(self._now(), 3)
-        return bool(self._early)
+    def _pause(self, seconds: float) -> None:
+        """Let time pass, less when a role ends meanwhile."""
+        end = self.stage.now() + seconds
+        while self.stage.now() < end and not self.stage.note_ended():
+            time.sleep(POLL)
 
     def _watch(self) -> None:
-        """Wait until pcap ends, its deadline passes, or another role's end makes waiting useless."""
-        sizes = roles.watch_size(self._setup.hosts[PCAP], self._capture)
+        """Wait until pcap ends, time is up, or another role's end makes waiting useless."""
+        sizes = roles.watch_size(self._setup.hosts[PCAP], self.stage.capture)
+        acts = deque(self._course.acts)
         try:
-            while PCAP not in self._early:
-                self._note_ended()
+            while PCAP not in self.stage.early:
+                self.stage.note_ended()
                 self._look(sizes)
                 if self._watched.seconds > self._patience():
                     break
+                self._perform(acts)
                 time.sleep(POLL)
         finally:
             sizes.stop(self._limits.stop)
 
+    def _perform(self, acts: deque[Act]) -> None:
+        """Do the next thing that is to be done, if it is time for it."""
+        written = max(0, (self._watched.written or 0) - PCAP_HEADER) // RECORD
+        if acts and self._watched.seconds >= acts[0].at.seconds and written >= acts[0].at.packets:
+            act = acts.popleft()
+            self._progress.tell(act.words)
+            self._events.append(Event(seconds=round(self.stage.now(), 3), words=act.words))
+            act.perform(self.stage)
+
+    def course(self) -> CourseRecord | None:
+        """What was unusual, None if nothing."""
+        plan = self._course
+        if not plan.words:
+            return None
+        return CourseRecord(
+            words=plan.words, seconds=plan.seconds, swapped=plan.swapped, events=tuple(self._events)
+        )
+
     def _look(self, sizes: Process) -> None:
-        seconds = round(self._now() - self._sending_since, 3)
+        seconds = round(self.stage.now() - self.stage.sending_since, 3)
         lines = sizes.output.split()
         written = int(lines[-1]) if lines and SIZE.fullmatch(lines[-1]) else None
-        timed_out = PCAP not in self._early
+        timed_out = PCAP not in self.stage.early and self._course.seconds is None
         changed = {"seconds": seconds, "written": written, "timed_out": timed_out}
         self._watched = self._watched.model_copy(update=changed)
         if written is None:
@@ -176,21 +162,10 @@ class _Trial:
 
     def _patience(self) -> float:
         """Seconds after pktgen's start to wait; less when a role that packets need has ended."""
-        if not self._ended:
+        ended = [self.stage.ended[name] for name in self.stage.early]
+        if not ended:
             return self._watched.deadline
-        return min(self._watched.deadline, min(self._ended.values()) + GRACE - self._sending_since)
-
-    def _stop(self) -> dict[str, Stopped]:
-        """Stop what still runs, all at once; note what had ended before it was told to."""
-        self._setup.provider.end_traffic(self._setup.testbed)
-        self._note_ended()
-        jobs = {one.order.role: lambda one=one: self._stop_role(one) for one in self._running}
-        return all_at_once(jobs, abort=lambda: close(self._setup.hosts))
-
-    def _stop_role(self, one: Started) -> Stopped:
-        stopped = one.process.stop(self._limits.stop)
-        self._ended.setdefault(one.order.role, round(self._now(), 3))
-        return stopped
+        return min(self._watched.deadline, min(ended) + GRACE - self.stage.sending_since)
 
     def fetch(self, onlooker: Onlooker) -> CaptureRecord:
         """Bring the capture over; a missing one is the target's doing and is recorded as such."""
@@ -198,7 +173,7 @@ class _Trial:
         with self._progress.phase("fetch"):
             try:
                 size = host.fetch(
-                    self._capture,
+                    self.stage.capture,
                     local,
                     timeout=self._limits.fetch,
                     limit=max(LEAST_LIMIT, self._packets * LARGEST_RECORD),
@@ -212,13 +187,3 @@ class _Trial:
 
     def _tell_come(self, come: int, seen: int) -> None:
         self._progress.tell(f"{come / 1e6:.1f} MB, {seen / 1e6:.1f} MB of it judged")
-
-    def runs(self, stopped: dict[str, Stopped]) -> dict[str, Run]:
-        """How each role that was started went."""
-        return {
-            role: roles.record(
-                one, self._early.get(role), stopped.get(role), self._ended.get(role), self._folder
-            )
-            for one in self._running
-            for role in [one.order.role]
-        }

@@ -14,14 +14,14 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
-    "words": "errors printable topology options paths parallel thrift tomlkeys",
+    "words": "errors printable topology course options paths parallel thrift tomlkeys",
     "files": "tomlfile dialect bundle capture source programs ledger",
     "tools": "check rules terms git remote config spec progress bare unpack",
     "parts": "cast given settings refs repository roles live verdict sample guess ruledoc",
     "target and providers": "worktree pack target startup providers sweep origin replay",
     "report": "report",
     "lab": "testbed reference",
-    "trial": "build manifest trial lab",
+    "trial": "build manifest stage trial lab",
     "pytest's hooks": "outcomes xdist",
     "session": "session alone",
     "pytest's door": "fixtures plugin",

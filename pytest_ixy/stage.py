@@ -1,0 +1,123 @@
+"""The roles of one trial while it is under way: started, noticed when they end, stopped."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from pytest_ixy import reference, roles
+from pytest_ixy.build import folder_name
+from pytest_ixy.bundle import Exit, Run
+from pytest_ixy.cast import TARGET
+from pytest_ixy.course import Course
+from pytest_ixy.manifest import Setup
+from pytest_ixy.parallel import all_at_once
+from pytest_ixy.remote import Stopped
+from pytest_ixy.roles import Order, Started
+from pytest_ixy.testbed import close
+from pytest_ixy.topology import FWD, PKTGEN
+
+
+class Stage:
+    """Who plays, and how it goes for them. Times are seconds since the trial began.
+
+    A role that is started once more is recorded under a name of its own, such as `fwd-2`.
+
+    Attributes:
+        sending_since: When pktgen was started, 0 before.
+        ended: When each role ended, by name.
+        early: How those ended that ended by themselves, by name.
+    """
+
+    def __init__(self, setup: Setup, packets: int, folder: Path, course: Course) -> None:
+        self._setup, self._packets, self._folder, self._course = setup, packets, folder, course
+        self._limits = setup.settings.timeouts
+        # on the node, where a name of its own is all the safety that is needed
+        self.capture = f"/tmp/ixy-{setup.testbed.run}-{time.monotonic_ns()}.pcap"  # noqa: S108
+        self._began = time.monotonic()
+        self._played: list[Started] = []
+        self._stopped: dict[str, Stopped] = {}
+        self.sending_since = 0.0
+        self.ended: dict[str, float] = {}
+        self.early: dict[str, Exit] = {}
+        (folder / "roles").mkdir(parents=True, exist_ok=True)
+
+    def now(self) -> float:
+        """Seconds since the trial began."""
+        return time.monotonic() - self._began
+
+    def start(self, role: str, *, waiting: bool) -> None:
+        """Start a role; LabError when its node was lost."""
+        if role == PKTGEN:
+            self._setup.provider.begin_traffic(self._setup.testbed)
+            self.sending_since = self.now()
+        ready, settle = (self._limits.ready, self._limits.settle) if waiting else (0.0, 0.0)
+        order, host = self._order(role), self._setup.hosts[role]
+        self._played.append(roles.start(host, order, self._began, ready_timeout=ready, settle=settle))
+
+    def _order(self, role: str) -> Order:
+        """What to start: the target's program, or the reference in its place."""
+        target, times = self._setup.target, sum(one.order.role == role for one in self._played)
+        own, name = self._setup.cast[role] == TARGET, f"{role}-{times + 1}" if times else role
+        return Order(
+            role=role,
+            name=name,
+            command=(target.spec.command(role) or "") if own else reference.command(role),
+            environment=self._environment(role),
+            folder=folder_name(target) if own else reference.REMOTE,
+            log=self._folder / "roles" / f"{name}.log",
+            ready=target.spec.ready.pattern(role) if own else reference.READY,
+            player=self._setup.cast[role],
+        )
+
+    def _environment(self, role: str) -> dict[str, str]:
+        found = roles.environment(self._setup.testbed.topology, self.capture, self._packets)
+        if self._course.swapped and role == FWD:
+            one, other = "PCI_ADDR_FWD_SRC", "PCI_ADDR_FWD_DST"
+            found[one], found[other] = found[other], found[one]
+        return found
+
+    def stop(self, role: str) -> None:
+        """Stop a role that runs; LabError when its node was lost."""
+        self.note_ended()
+        for one in self._running():
+            if one.order.role == role:
+                self._stopped[one.order.name] = self._stop(one)
+
+    def stop_all(self) -> None:
+        """Stop whatever still runs, all at once; note what had ended before it was told to."""
+        self._setup.provider.end_traffic(self._setup.testbed)
+        self.note_ended()
+        jobs = {
+            one.order.name: lambda one=one: self._stop(one)
+            for one in self._played
+            if one.order.name not in self._stopped
+        }
+        self._stopped |= all_at_once(jobs, abort=lambda: close(self._setup.hosts))
+
+    def _stop(self, one: Started) -> Stopped:
+        stopped = one.process.stop(self._limits.stop)
+        self.ended.setdefault(one.order.name, round(self.now(), 3))
+        return stopped
+
+    def _running(self) -> list[Started]:
+        gone = self._stopped.keys() | self.early.keys()
+        return [one for one in self._played if one.order.name not in gone]
+
+    def note_ended(self) -> bool:
+        """Note which roles have ended by themselves; True when any has."""
+        for one in self._running():
+            if (end := one.process.poll()) is not None:
+                self.early[one.order.name] = end
+                self.ended[one.order.name] = round(self.now(), 3)
+        return bool(self.early)
+
+    def runs(self) -> dict[str, Run]:
+        """How each role that was started went, by name."""
+        return {
+            name: roles.record(
+                one, self.early.get(name), self._stopped.get(name), self.ended.get(name), self._folder
+            )
+            for one in self._played
+            for name in [one.order.name]
+        }

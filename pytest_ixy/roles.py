@@ -127,4 +127,5 @@ def record(
 def watch_size(host: Host, path: str) -> Process:
     """A loop on the node that prints the file's size five times a second."""
     quoted = shlex.quote(path)
-    return host.start(f"while sleep 0.2; do stat -c %s {quoted} 2>/dev/null; done")
+    # without the trap bash goes on if INT comes while a command ends that did not die of it
+    return host.start(f"trap exit INT; while sleep 0.2; do stat -c %s {quoted} 2>/dev/null; done")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_ixy.alone import Bench
     from pytest_ixy.bundle import Build, Bundle, Run
     from pytest_ixy.cast import Cast
     from pytest_ixy.course import Course
@@ -205,24 +206,37 @@ def ixy_role(ixy_bundle: Bundle) -> Callable[[str], Run]:
 
 
 @pytest.fixture(scope="session")
-def ixy_references(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Bundle:
-    """A trial of nothing but references: an ERROR when they fail, because then the lab is at fault."""
-    from pytest_ixy import alone
+def ixy_bench(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Bench:
+    """The testbed as parts are tried on it, each among references: `ixy_bench.attempt("fwd")`."""
+    from pytest_ixy.alone import Bench
 
-    return _once(request, "ixy_references", lambda: alone.proven(ixy_trial(players=alone.players())))
+    return Bench(_origin(request))
 
 
 @pytest.fixture
-def ixy_alone(
-    request: pytest.FixtureRequest, ixy_references: Bundle, ixy_trial: Callable[..., Bundle]
-) -> Callable[[str], None]:
-    """Call it with a role's name: the test fails when the target's program fails beside references."""
-    from pytest_ixy import alone
+def ixy_alone(request: pytest.FixtureRequest, ixy_bench: Bench) -> Callable[[str], None]:
+    """Call it with a part: the test fails when the target's program for it fails beside references.
 
-    def check(role: str) -> None:
-        if _origin(request).cast[role] != alone.TARGET:
-            pytest.skip(f"the target has no program for {role}")
-        if words := alone.fault(role, ixy_trial(players=alone.players(role))):
-            pytest.fail(words, pytrace=False)
+    A part is a role, or `fwd-back`. It is an ERROR when references fail without the target, too.
+    """
+    from pytest_ixy import alone
+    from pytest_ixy.cast import TARGET
+    from pytest_ixy.outcomes import ALONE
+
+    def attempt(part: str) -> alone.Tried:
+        try:
+            return _once(request, "ixy_bench", lambda: ixy_bench.attempt(part))
+        finally:
+            if ixy_bench.doubt is not None:
+                request.node.stash[ALONE] = ixy_bench.doubt.as_dict()
+
+    def check(part: str) -> None:
+        role = alone.role_of(part)
+        if _origin(request).cast[role] != TARGET:
+            pytest.skip(f"{role} is not played by a program of the target")
+        tried = attempt(part)
+        request.node.stash[ALONE] = tried.as_dict()
+        if tried.failing:
+            pytest.fail(tried.words, pytrace=False)
 
     return check

@@ -42,16 +42,19 @@ class Lab:
         scratch: Path,
         provider: Provider,
         provision: Callable[[], Testbed],
+        renew: Callable[[], Testbed],
         progress: Progress,
     ) -> None:
         """Prepare; nothing is provisioned before `testbed` is asked for."""
         self.settings, self.target, self.folder, self.progress = settings, target, folder, progress
-        self.scratch, self._provider, self._provision = scratch, provider, provision
+        self.scratch, self._provider = scratch, provider
+        self._provision, self._renew = provision, renew
         self.cast = cast.cast(target.spec, target.record.label, settings.roles)
         self._testbed: Testbed | None = None
         self._sent: dict[str, int] = {}
         self._hosts: Hosts = {}
         self._builds: dict[str, Build] | None = None
+        self._built_in = folder
         self._trials = 0
         self._bundle: Bundle | None = None
         self._prelude: tuple[Phase, ...] = ()
@@ -86,10 +89,10 @@ class Lab:
             hosts = {role: host for role, host in self.hosts.items() if self.cast[role] == cast.TARGET}
             build.send(hosts, self.target, self.scratch, self.progress)
             timeout = self.settings.timeouts.build
-            self._builds = build.build(hosts, self.target, self.folder, timeout, self.progress)
+            self._builds = build.build(hosts, self.target, self._built_in, timeout, self.progress)
             if build.first_failure(self._builds):
-                manifest.leave_unrun(self._setup(), self.settings.packets, self.folder, self.progress)
-                self.latest = self.folder
+                manifest.leave_unrun(self._setup(), self.settings.packets, self._built_in, self.progress)
+                self.latest = self._built_in
         return self._builds
 
     def bundle(self) -> Bundle:
@@ -116,10 +119,10 @@ class Lab:
             raise UsageError(f"A trial cannot capture {packets} packets; one is the least.")
         if failure := build.first_failure(self.builds()):
             raise TargetError(f"not run: {failure}")
+        folder = self._next_folder()
         self._begin_trial()
-        folder = self.folder if self._trials == 1 else Path(f"{self.folder}-{self._trials}")
-        if folder != self.folder:
-            shutil.copytree(self.folder / "build", folder / "build")
+        if folder != self._built_in:
+            shutil.copytree(self._built_in / "build", folder / "build")
         count = packets or self.settings.packets
         setup = self._setup(players)
         dialect = setup.terms.dialect or shipped()
@@ -129,6 +132,9 @@ class Lab:
         made.observed = meanwhile.observed
         self.latest = folder
         return made
+
+    def _next_folder(self) -> Path:
+        return Path(f"{self.folder}-{self._trials + 1}") if self._trials else self.folder
 
     def _send_reference(self, players: cast.Cast, dialect: Dialect, packets: int) -> None:
         """Make the nodes ready whose roles the reference plays, unless they are for so many packets."""
@@ -141,7 +147,7 @@ class Lab:
 
     def _begin_trial(self) -> None:
         """Count it, and forget the phases of the one before, which are not of its bundle."""
-        if self._trials == 0:
+        if not self._prelude:
             self._prelude = tuple(self.progress.phases)
         self.progress.phases[:] = self._prelude
         self._trials += 1
@@ -156,6 +162,18 @@ class Lab:
             self.settings,
             players or self.cast,
         )
+
+    def renew(self) -> None:
+        """Have new machines for the next trial, on which the target is built again.
+
+        Raises:
+            LabError: there can be none; the old ones may be gone.
+        """
+        testbed.close(self._hosts)
+        self._hosts, self._sent, self._builds, self._prelude = {}, {}, None, ()
+        self.progress.phases.clear()
+        self._testbed = self._renew()
+        self._built_in = self._next_folder()
 
     def close(self) -> None:
         """Close the connections and keep the consoles of a testbed that never got to a trial."""

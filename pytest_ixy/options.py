@@ -124,6 +124,15 @@ OPTIONS = (
         "program. Can be given several times, and wins over [roles] in ixy-ci.toml",
         "ROLE=WHO",
     ),
+    Option(
+        "localise",
+        str,
+        "failed",
+        "whether scenario localise follows forward, to say which program is at fault: never, failed (when a "
+        "test on the trial has failed) or always. It follows when no path is given (failed)",
+        "WHEN",
+        choices=("never", "failed", "always"),
+    ),
     Option("offline", bool, False, "cut the machines off the internet"),
     Option(
         "image",

@@ -89,6 +89,10 @@ class Origin(Protocol):
         """Run one more trial; NotRecordedError where that is impossible."""
         ...
 
+    def renew(self) -> None:
+        """Have new machines for what comes next; NotRecordedError or LabError where that cannot be."""
+        ...
+
     def close(self) -> None:
         """Let go of everything that was opened."""
         ...

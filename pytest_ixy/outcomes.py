@@ -19,6 +19,8 @@ from pytest_ixy.rules.words import plain
 from pytest_ixy.startup import scenarios_folder
 
 FINDING = pytest.StashKey[dict[str, Any]]()
+ALONE = pytest.StashKey[dict[str, Any]]()
+"""What came of a program of the target among references; see `alone.Tried.as_dict`."""
 
 
 class Outcomes:
@@ -85,6 +87,8 @@ class Outcomes:
             report.ixy_bundle = str(folder)
         if (finding := item.stash.get(FINDING, None)) is not None:
             report.ixy_finding = finding
+        if (alone := item.stash.get(ALONE, None)) is not None:
+            report.ixy_alone, report.ixy_bundle = alone, alone["bundle"]
 
     def _note_build(self, report: pytest.TestReport, item: pytest.Item) -> None:
         """After a failed test of a build, the trial is skipped for that reason."""

@@ -120,6 +120,10 @@ class Replay:
         """There cannot be another one."""
         raise _not_recorded("another trial")
 
+    def renew(self) -> NoReturn:
+        """There are no machines."""
+        raise _not_recorded("a testbed")
+
     def close(self) -> None:
         """Let go of what was unpacked."""
         self._opened.close()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ixy import source, sweep, target, testbed
+from pytest_ixy.after import After
 from pytest_ixy.errors import IxyError, LabError, UsageError
 from pytest_ixy.lab import Lab
 from pytest_ixy.live import Live
@@ -20,7 +21,7 @@ from pytest_ixy.providers import registry
 from pytest_ixy.providers.base import Testbed
 from pytest_ixy.replay import Replay
 from pytest_ixy.settings import Settings
-from pytest_ixy.startup import settings_of
+from pytest_ixy.startup import FOLLOWS, settings_of
 from pytest_ixy.testbed import Owner, Workspace
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def start(config: pytest.Config) -> None:
     config.stash[OUTCOMES] = Outcomes(origin)
     config.pluginmanager.register(config.stash[OUTCOMES], "ixy-outcomes")
     config.pluginmanager.register(live, "ixy-live")
+    if getattr(config.option, FOLLOWS, False) and settings.localise == "failed":
+        config.pluginmanager.register(After(config), "ixy-after")
 
 
 def _origin(config: pytest.Config, settings: Settings, live: Live) -> Origin:
@@ -94,6 +97,7 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
         scratch=workspace.scratch,
         provider=owner.provider,
         provision=lambda: owner.provision(lab_topology(settings), settings, progress),
+        renew=lambda: owner.renew(lab_topology(settings), settings, progress),
         progress=progress,
     )
     config.pluginmanager.register(Reports(config), "ixy-reports")
@@ -151,6 +155,7 @@ def _adopt(config: pytest.Config, settings: Settings, live: Live) -> Lab:
         scratch=Path(handed.scratch) / config.workerinput["workerid"],  # type: ignore[attr-defined]
         provider=registry.load(settings.provider),
         provision=lambda: _claim(handed),
+        renew=_refuse_to_renew,
         progress=progress,
     )
 
@@ -166,6 +171,13 @@ def _claim(handed: Received) -> Testbed:
             hint="see what it printed, or use -n 0",
         ) from None
     return found
+
+
+def _refuse_to_renew() -> Testbed:
+    raise LabError(
+        "New machines would tell, but a worker of xdist cannot make any.",
+        hint="run scenario localise without -n: --ixy-scenario=localise -n 0",
+    )
 
 
 def _end_on_sigterm(config: pytest.Config) -> None:

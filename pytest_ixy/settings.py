@@ -50,6 +50,7 @@ class Settings:
         openstack: That table of config.toml, kept as it is.
         terms: How to judge, as far as it does not stand in the target.
         roles: Who is to play which role, as far as it does not stand in the target.
+        localise: Whether scenario localise follows forward: never, failed or always.
         asked: Of these what was asked for this time, on the command line and in the environment. A
             bundle is judged by what is on record unless somebody asks for something else.
     """
@@ -71,6 +72,7 @@ class Settings:
     terms: Terms = field(default_factory=Terms)
     asked: Terms = field(default_factory=Terms)
     roles: Cast = field(default_factory=dict)
+    localise: str = "failed"
 
 
 def resolve(

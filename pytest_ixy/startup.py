@@ -15,6 +15,8 @@ from pytest_ixy.errors import UsageError
 from pytest_ixy.settings import Settings, resolve
 
 FLAGS = ("--ixy-repo", "--ixy-replay")
+FOLLOWS = "ixy_localise_follows"
+"""The attribute of pytest's options that says that localise was added to what is collected."""
 
 
 def scenarios_folder() -> Path:
@@ -63,10 +65,19 @@ def prepare(config: pytest.Config, args: list[str]) -> None:
     if given.file_or_dir:
         _find_scenarios(given, args)
         return
-    path = str(scenario_path(settings))
-    args.append(path)
-    given.file_or_dir = [path]  # else the conftest.py of the working directory is loaded
-    given.confcutdir = path  # and those of all folders above, which may be the target's
+    found = [str(path) for path in _scenarios(config, settings)]
+    args += found
+    given.file_or_dir = found  # else the conftest.py of the working directory is loaded
+    given.confcutdir = found[0]  # and those of all folders above, which may be the target's
+
+
+def _scenarios(config: pytest.Config, settings: Settings) -> list[Path]:
+    """What to collect when the user gave no path: the scenario, and localise where it follows."""
+    path = scenario_path(settings)
+    if settings.replay or settings.scenario != "forward" or settings.localise == "never":
+        return [path]
+    setattr(config.option, FOLLOWS, True)  # xdist's workers are given paths, but also this
+    return [path, path.with_name("localise")]
 
 
 def _find_scenarios(given: argparse.Namespace, args: list[str]) -> None:

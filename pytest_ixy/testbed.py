@@ -74,6 +74,16 @@ class Owner:
             self.provider.destroy()
             raise
 
+    def renew(self, topology: Topology, settings: Settings, progress: Progress) -> Testbed:
+        """Unmake the testbed and provision it anew, under the same run.
+
+        Raises:
+            LabError: one of the two could not be done.
+        """
+        if errors := self.provider.destroy():
+            raise LabError(f"The machines could not be taken down: {'; '.join(errors)}.")
+        return self.provision(topology, settings, progress)
+
     def release(self) -> list[str]:
         """Unmake everything; the errors met, for the user to see."""
         return [*self.provider.destroy(), *self.workspace.close().errors]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ixy.report import junit, reported, summary
+from pytest_ixy.report.fault import fault
 from pytest_ixy.report.subjects import Subject, Trial, cause_of, open_trial, opened, why
 from pytest_ixy.report.text import escape, line
 
@@ -138,6 +139,8 @@ class Reports:
         terminalreporter.write_sep("-", TITLE)
         for subject in self.ordered:
             terminalreporter.write_line(f"{line(subject.label)}: {subject.verdict} ({subject.tally})")
+            if words := fault(subject):
+                terminalreporter.write_line(f"fault: {words}", red=True)
             for path in subject.bundles:
                 kind = "capture: " if Path(path).is_file() else "bundle: "
                 terminalreporter.write_line(f"  {kind}{line(path, 4000)}")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_ixy.bundle import Bundle, Manifest
 
-DEFAULT_PROVIDER, USUAL, OWN = "qemu", "forward", "target"
+DEFAULT_PROVIDER, USUAL, LOCALISE, OWN = "qemu", "forward", "localise", "target"
 
 
 def rerun(manifest: Manifest) -> str:
@@ -47,12 +47,19 @@ def replay(bundle: Bundle) -> str:
 
 def _scenario(manifest: Manifest) -> Iterator[str]:
     """Who played is a scenario's own choice, but for the usual one."""
-    if manifest.scenario != USUAL:
-        yield f"--ixy-scenario={manifest.scenario}"
+    scenario = LOCALISE if _only_of_localise(manifest) else manifest.scenario
+    if scenario != USUAL:
+        yield f"--ixy-scenario={scenario}"
         return
     yield from (
         f"--ixy-role={role}={run.player}" for role, run in manifest.roles.items() if run.player != OWN
     )
+
+
+def _only_of_localise(manifest: Manifest) -> bool:
+    """Whether no other scenario has such a trial: of nothing but references, or backwards through fwd."""
+    swapped = manifest.course is not None and manifest.course.swapped
+    return swapped or bool(manifest.roles and all(run.player != OWN for run in manifest.roles.values()))
 
 
 def _packets(manifest: Manifest) -> Iterator[str]:

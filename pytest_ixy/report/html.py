@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ixy.report import logs, sequence, timeline, topology
 from pytest_ixy.report.command import replay, rerun
+from pytest_ixy.report.fault import fault
 from pytest_ixy.report.links import link
 from pytest_ixy.report.subjects import why
 from pytest_ixy.report.text import duration, escape, line, number, without_password
@@ -40,11 +41,16 @@ def overview(subjects: list[Subject], notes: Iterable[str]) -> str:
     """The head of the page: each target with its verdict, and what concerns the whole run."""
     items = [
         f'<li>{_badge(subject.verdict)} <a href="#ixy-{index}">{escape(subject.label)}</a> '
-        f'<span class="muted">{escape(subject.tally)}</span></li>'
+        f'<span class="muted">{escape(subject.tally)}</span>{_fault(subject)}</li>'
         for index, subject in enumerate(subjects)
     ]
     said = "".join(f'<p class="missing">{escape(note)}</p>' for note in notes)
     return f'{style()}<div class="ixy ixy-overview"><ul>{"".join(items)}</ul>{said}</div>'
+
+
+def _fault(subject: Subject) -> str:
+    words = fault(subject)
+    return f'<p class="cause">fault: {escape(words)}</p>' if words else ""
 
 
 def section(index: int, subject: Subject, trials: list[Trial], folder: Path) -> str:

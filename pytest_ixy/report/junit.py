@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ixy.report.fault import fault
 from pytest_ixy.report.text import line, without_password
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def wanted(config: pytest.Config) -> bool:
 
 
 def add_properties(config: pytest.Config, subjects: list[tuple[Subject, list[Trial]]]) -> None:
-    """Properties `ixy.…` of the first trial, `ixy.2.…` of the second, and so on."""
+    """Properties `ixy.…` of the first trial, `ixy.2.…` of the second, and so on; `ixy.fault` of a target."""
     index = 0
     for subject, trials in subjects:
         places: list[Trial | None] = [*trials] or [None]
@@ -43,6 +44,8 @@ def add_properties(config: pytest.Config, subjects: list[tuple[Subject, list[Tri
             prefix = "ixy" if index == 1 else f"ixy.{index}"
             for name, value in properties(subject, trial):
                 add_property(config, f"{prefix}.{name}", line(value, 1000))
+        if words := fault(subject):
+            add_property(config, "ixy.fault", words)
 
 
 def properties(subject: Subject, trial: Trial | None) -> Iterator[tuple[str, object]]:

@@ -52,11 +52,15 @@ class Row:
 
 @dataclass
 class Subject:
-    """A target, what its tests said, and the folders its trials left."""
+    """A target, what its tests said, and the folders its trials left.
+
+    `alone` is what came of its programs among references, by part; see `fault`.
+    """
 
     label: str
     rows: dict[str, Row] = field(default_factory=dict)
     bundles: list[str] = field(default_factory=list)
+    alone: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def tests(self) -> list[Row]:
@@ -98,6 +102,8 @@ class Subject:
         bundle = getattr(report, "ixy_bundle", None)
         if bundle and bundle not in self.bundles:
             self.bundles.append(bundle)
+        if alone := getattr(report, "ixy_alone", None):
+            self.alone[alone["part"]] = alone
         if report.when == "call" or not report.passed:
             suffix = "::teardown" if report.when == "teardown" else ""
             self.rows[report.nodeid + suffix] = _row(report, bundle, len(self.rows))

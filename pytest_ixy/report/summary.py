@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ixy.report.command import replay, rerun
+from pytest_ixy.report.fault import LONGEST, fault
 from pytest_ixy.report.text import duration, markdown, number, preformatted
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def section(subject: Subject, trials: list[Trial]) -> str:
     """One target: its verdict, its trials, what each test said."""
     sign = SIGN.get(subject.verdict, OTHER)
     parts = [f"## {sign} {markdown(subject.label)}: {subject.verdict}", markdown(subject.tally)]
+    parts += [f"**fault: {markdown(words, LONGEST)}**" for words in [fault(subject)] if words]
     parts += [_trial(trial) for trial in trials]
     rows = subject.tests
     parts.append("\n".join(["| | rule or test | finding |", "|---|---|---|", *map(_row, rows[:ROWS])]))

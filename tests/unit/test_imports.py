@@ -22,7 +22,7 @@ LAYERS = {
     "report": "report",
     "lab": "testbed reference",
     "trial": "build manifest stage trial lab",
-    "pytest's hooks": "outcomes xdist",
+    "pytest's hooks": "after outcomes xdist",
     "session": "session alone",
     "pytest's door": "fixtures plugin",
     "commands": "doctor cli",

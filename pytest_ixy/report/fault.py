@@ -1,0 +1,76 @@
+"""Which role is at fault, in one line, from trials of one program of the target among references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_ixy.report.text import line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_ixy.report.subjects import Subject
+
+BACK = "-back"
+REFERENCES = "references"
+LONGEST = 1000
+
+Tried = dict[str, Mapping[str, Any]]
+"""What came of each part: see `alone.Tried.as_dict`."""
+
+
+def fault(subject: Subject) -> str:
+    """The line, such as `fwd (beside references it fails size; pktgen and pcap pass): BUNDLE`.
+
+    Empty where nothing was tried.
+    """
+    return line(_words(subject.alone, red=subject.counts["failed"] > 0), LONGEST)
+
+
+def _words(tried: Tried, *, red: bool) -> str:
+    failing = {part: found for part, found in tried.items() if found["failing"] and part != REFERENCES}
+    if failing:
+        return _blame(tried, failing)
+    if REFERENCES in tried:
+        found = tried[REFERENCES]
+        return f"the lab (references alone fail {', '.join(found['failing'])}): {_bundle(found)}"
+    if not tried:
+        return ""
+    passed = f"{_listed(tried)} pass beside references"
+    return f"none of the roles alone: {passed}, so only together do they fail" if red else f"none: {passed}"
+
+
+def _blame(tried: Tried, failing: Tried) -> str:
+    roles = dict.fromkeys(map(_role, failing))
+    parts = [_fails(role, failing, "it" if len(roles) == 1 else role) for role in roles]
+    if passing := [part for part in tried if _role(part) not in roles and part != REFERENCES]:
+        parts.append(f"{_listed(passing)} pass{'es' if len(passing) == 1 else ''}")
+    shown = {_role(part): _bundle(failing[part]) for part in reversed(failing)}
+    bundles = ", ".join(shown[role] for role in roles)
+    return f"{_listed(roles)} (beside references {'; '.join(parts)}): {bundles}"
+
+
+def _fails(role: str, failing: Tried, name: str) -> str:
+    """What a role fails; of fwd also which way round."""
+    there, back = (failing.get(part, {}).get("failing", []) for part in (role, role + BACK))
+    if not back or there == back:
+        return f"{name} fails {', '.join(there)}"
+    reverse = f"{', '.join(back)} with its NICs the other way round"
+    return f"{name} fails {', '.join(there)}, and {reverse}" if there else f"{name} fails {reverse}"
+
+
+def _bundle(found: Mapping[str, Any]) -> str:
+    """Its path, short where it lies below the working directory."""
+    path, here = Path(found["bundle"]), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _role(part: str) -> str:
+    return part.removesuffix(BACK)
+
+
+def _listed(parts: Iterable[str]) -> str:
+    *most, last = dict.fromkeys(map(_role, parts))
+    return f"{', '.join(most)} and {last}" if most else last

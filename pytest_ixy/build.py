@@ -1,4 +1,4 @@
-"""Send the target to every node and run its build commands there, on all nodes at once."""
+"""Send to each node the repository that plays its role, and build it there, on all nodes at once."""
 
 from __future__ import annotations
 
@@ -16,33 +16,49 @@ from pytest_ixy.testbed import Hosts, close
 
 UPLOAD_TIMEOUT = 600.0
 
+Programs = Mapping[str, Target]
+"""The repository whose program plays a role."""
+
 
 def folder_name(target: Target) -> str:
     """The target's folder in the home of the user on a node, named as `git clone` would."""
     return f"./{target.record.name}"
 
 
-def send(hosts: Hosts, target: Target, scratch: Path, progress: Progress) -> None:
-    """Unpack the target's work tree, with its `.git`, in every node's home folder."""
+def send(hosts: Hosts, programs: Programs, scratch: Path, progress: Progress) -> None:
+    """Unpack each repository's work tree, with its `.git`, in the home folder of the nodes it is for.
+
+    Args:
+        hosts: The nodes.
+        programs: The repository to send to each of them, by role.
+        scratch: Folder of this run.
+        progress: Told about it.
+    """
     scratch.mkdir(parents=True, exist_ok=True)
-    archive = scratch / "target.tar.zst"
     with progress.phase("send"):
-        pack(target.folder, archive)
+        archives: dict[Path, Path] = {}
+        for folder in {target.folder: None for target in programs.values()}:
+            archives[folder] = scratch / f"target-{len(archives)}.tar.zst"
+            pack(folder, archives[folder])
         all_at_once(
             {
-                name: lambda host=host: host.unpack(archive, folder_name(target), timeout=UPLOAD_TIMEOUT)  # type: ignore[misc]
-                for name, host in hosts.items()
+                role: lambda role=role, target=target: hosts[role].unpack(  # type: ignore[misc]
+                    archives[target.folder], folder_name(target), timeout=UPLOAD_TIMEOUT
+                )
+                for role, target in programs.items()
             },
             abort=lambda: close(hosts),
         )
 
 
-def build(hosts: Hosts, target: Target, folder: Path, timeout: float, progress: Progress) -> dict[str, Build]:
+def build(
+    hosts: Hosts, programs: Programs, folder: Path, timeout: float, progress: Progress
+) -> dict[str, Build]:
     """Run the build commands on every node; a failed command ends that node's build.
 
     Args:
         hosts: The nodes.
-        target: What was sent to them.
+        programs: What was sent to them, by role.
         folder: The bundle's folder; logs go to `build/NODE.log` in it.
         timeout: Seconds that each command may take.
         progress: Told which node is at which command.
@@ -50,11 +66,11 @@ def build(hosts: Hosts, target: Target, folder: Path, timeout: float, progress: 
     Raises:
         LabError: a node was lost.
     """
-    at: dict[str, str] = dict.fromkeys(hosts, "")
+    at: dict[str, str] = dict.fromkeys(programs, "")
     (folder / "build").mkdir(parents=True, exist_ok=True)
 
-    def on(name: str, host: Host) -> Build:
-        return _build_on(name, host, target, folder, timeout, at)
+    def on(name: str, target: Target) -> Build:
+        return _build_on(name, hosts[name], target, folder, timeout, at)
 
     def tick(unfinished: list[str]) -> None:
         nodes: dict[str, list[str]] = {}
@@ -64,7 +80,7 @@ def build(hosts: Hosts, target: Target, folder: Path, timeout: float, progress: 
 
     with progress.phase("build"):
         return all_at_once(
-            {name: lambda name=name, host=host: on(name, host) for name, host in hosts.items()},  # type: ignore[misc]
+            {name: lambda name=name, target=target: on(name, target) for name, target in programs.items()},  # type: ignore[misc]
             tick=tick,
             abort=lambda: close(hosts),
         )

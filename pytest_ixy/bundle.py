@@ -90,7 +90,8 @@ class Run(Record):
         stragglers: Names of processes it left behind, which were then killed.
         log: Path of its output, relative to the bundle.
         tail: The last lines of its output.
-        player: Whose program it is: `target` or `reference`.
+        player: Whose program it is: `target`, `reference`, or the label of another repository, which is
+            among the manifest's `guests`.
     """
 
     command: str
@@ -218,7 +219,8 @@ class Manifest(Record):
     `builds` are keyed by role, `roles` too; one that was started again is there as `fwd-2` as well.
     `packets` is N, the number asked for; None where nobody knows, which no bundle on disk may say (see
     `bare.py`). `dialect` is None where the target declared none. `rules` are the options of rules that were
-    set for the trial, by rule and name. `course` is None where the trial went the usual way.
+    set for the trial, by rule and name. `course` is None where the trial went the usual way. `guests` are
+    other repositories that played a role, by role.
     """
 
     format: int = 1
@@ -235,6 +237,7 @@ class Manifest(Record):
     dialect: Dialect | None = None
     rules: RuleTables = {}
     course: CourseRecord | None = None
+    guests: dict[str, TargetRecord] = {}
     phases: tuple[Phase, ...] = ()
     versions: dict[str, str] = {}
 

@@ -1,25 +1,27 @@
-"""Who plays which role in a trial: the target's own program, or the reference."""
+"""Who plays which role in a trial: the target's own program, the reference, or another repository's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from pytest_ixy import source
+from pytest_ixy.dialect import shipped
 from pytest_ixy.errors import UsageError
 from pytest_ixy.spec import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_ixy.dialect import Dialect
+    from pytest_ixy.dialect import Dialect, Touch
     from pytest_ixy.spec import Spec
 
 ROLES = ("pktgen", "fwd", "pcap")
-TARGET: Literal["target"] = "target"
-REFERENCE: Literal["reference"] = "reference"
+TARGET, REFERENCE = "target", "reference"
 PLAYERS = (REFERENCE, TARGET)
 
-Player = Literal["target", "reference"]
+Player = str
+"""`target`, `reference`, or a repository as somebody wrote it, with `@REF` where a version is meant."""
 Cast = Mapping[str, Player]
 """Who plays, by role."""
 
@@ -34,12 +36,14 @@ def parse(texts: Iterable[str]) -> dict[str, Player]:
 
 
 def _parse(text: str) -> tuple[str, Player]:
-    role, _, name = text.partition("=")
-    player = next((one for one in PLAYERS if one == name), None)
-    if role not in ROLES or player is None:
-        hint = f"ROLE is {', '.join(ROLES)}; WHO is {' or '.join(PLAYERS)}"
-        raise UsageError(f"{text[:80]!r} is not of the form ROLE=WHO", hint=hint)
-    return role, player
+    role, _, player = text.partition("=")
+    if role in ROLES and (player in PLAYERS or "/" in player):
+        return role, player
+    hint = f"ROLE is {', '.join(ROLES)}; WHO is {', '.join(PLAYERS)}, or a repository: "
+    raise UsageError(
+        f"{source.redact(text)[:80]!r} is not of the form ROLE=WHO",
+        hint=hint + "a URL, OWNER/NAME or ./FOLDER, with @REF for a version",
+    )
 
 
 def cast(spec: Spec, label: str, asked: Cast) -> dict[str, Player]:
@@ -56,12 +60,43 @@ def cast(spec: Spec, label: str, asked: Cast) -> dict[str, Player]:
             hint = f"add it, or let the reference play that role: --ixy-role={role}=reference"
             raise UsageError(f"{NAME}: {role!r} is missing\n  in {label}", hint=hint)
     if TARGET not in players.values():
-        raise UsageError("The reference plays every role, so there is nothing of the target to test.")
+        raise UsageError("Others play every role, so there is nothing of the target to test.")
     return players
+
+
+def guests(cast: Cast) -> dict[str, Player]:
+    """The roles that other repositories play."""
+    return {role: player for role, player in cast.items() if player not in PLAYERS}
 
 
 def dialect_of(dialect: Dialect, cast: Cast) -> Dialect:
     """What arrives when the reference forwards: packets that nobody has touched."""
-    if cast["fwd"] == TARGET or not dialect.touched:
+    return _touching(dialect, ()) if cast["fwd"] == REFERENCE else dialect
+
+
+def mixed(sender: Dialect | None, forwarder: Dialect | None) -> Dialect | None:
+    """What arrives when one repository sends and another one forwards; None where neither says.
+
+    One that says nothing speaks ixy-ci's own dialect.
+
+    Raises:
+        UsageError: what the one changes does not fit into what the other sends.
+    """
+    if sender == forwarder:
+        return sender
+    return _touching(sender or shipped(), (forwarder or shipped()).touched)
+
+
+def _touching(dialect: Dialect, touched: tuple[Touch, ...]) -> Dialect:
+    if dialect.touched == touched:
         return dialect
-    return dialect.model_validate({**dialect.model_dump(), "touched": ()})
+    try:
+        return dialect.model_validate(
+            {**dialect.model_dump(), "touched": [one.model_dump() for one in touched]}
+        )
+    except ValueError as error:
+        changes = ", ".join(one.words for one in touched)
+        raise UsageError(
+            f"What the one repository's fwd does ({changes}) does not fit the packets of the other's pktgen, "
+            f"which are of the dialect {dialect.name}."
+        ) from error

@@ -14,6 +14,7 @@ from pytest_ixy.bundle import Build, Bundle, Phase
 from pytest_ixy.course import USUAL, Course
 from pytest_ixy.dialect import Dialect, shipped
 from pytest_ixy.errors import TargetError, UsageError
+from pytest_ixy.guests import Guests
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Provider, Testbed
 from pytest_ixy.rules.meanwhile import Meanwhile
@@ -28,6 +29,7 @@ class Lab:
     Attributes:
         settings: What the user asked for.
         target: What is tested.
+        guests: Other repositories that play, by role.
         folder: Where the first trial's bundle goes, and logs before it.
         progress: Told about everything.
         latest: The newest bundle's folder, None while there is none.
@@ -44,12 +46,14 @@ class Lab:
         provision: Callable[[], Testbed],
         renew: Callable[[], Testbed],
         progress: Progress,
+        guests: Guests | None = None,
     ) -> None:
         """Prepare; nothing is provisioned before `testbed` is asked for."""
         self.settings, self.target, self.folder, self.progress = settings, target, folder, progress
         self.scratch, self._provider = scratch, provider
         self._provision, self._renew = provision, renew
         self.cast = cast.cast(target.spec, target.record.label, settings.roles)
+        self.guests: Guests = guests or {}
         self._testbed: Testbed | None = None
         self._sent: dict[str, int] = {}
         self._hosts: Hosts = {}
@@ -86,10 +90,11 @@ class Lab:
     def builds(self) -> dict[str, Build]:
         """The target, sent to every node and built there; a failed build is an answer, not an error."""
         if self._builds is None:
-            hosts = {role: host for role, host in self.hosts.items() if self.cast[role] == cast.TARGET}
-            build.send(hosts, self.target, self.scratch, self.progress)
+            setup = self._setup()
+            programs = {role: program for role in setup.hosts if (program := setup.program(role))}
+            build.send(self.hosts, programs, self.scratch, self.progress)
             timeout = self.settings.timeouts.build
-            self._builds = build.build(hosts, self.target, self._built_in, timeout, self.progress)
+            self._builds = build.build(self.hosts, programs, self._built_in, timeout, self.progress)
             if build.first_failure(self._builds):
                 manifest.leave_unrun(self._setup(), self.settings.packets, self._built_in, self.progress)
                 self.latest = self._built_in
@@ -114,9 +119,11 @@ class Lab:
         Raises:
             LabError: the lab could not tell.
             TargetError: the target is not built.
+            UsageError: nothing to capture, or somebody should play who is not on the testbed.
         """
         if packets is not None and packets < 1:
             raise UsageError(f"A trial cannot capture {packets} packets; one is the least.")
+        self._refuse_strangers(players or {})
         if failure := build.first_failure(self.builds()):
             raise TargetError(f"not run: {failure}")
         folder = self._next_folder()
@@ -132,6 +139,12 @@ class Lab:
         made.observed = meanwhile.observed
         self.latest = folder
         return made
+
+    def _refuse_strangers(self, players: cast.Cast) -> None:
+        """Only whoever is on a node can play there, and the reference."""
+        for role, player in players.items():
+            if player not in {cast.REFERENCE, self.cast[role]}:
+                raise UsageError(f"{player!r} cannot play {role}, which is for {self.cast[role]!r} to play.")
 
     def _next_folder(self) -> Path:
         return Path(f"{self.folder}-{self._trials + 1}") if self._trials else self.folder
@@ -161,6 +174,7 @@ class Lab:
             self._builds or {},
             self.settings,
             players or self.cast,
+            self.guests,
         )
 
     def renew(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest_ixy
 from pytest_ixy import bundle as bundles
+from pytest_ixy import cast
 from pytest_ixy.bundle import (
     Build,
     Bundle,
@@ -20,14 +21,17 @@ from pytest_ixy.bundle import (
     NicRecord,
     NodeRecord,
     Run,
+    TargetRecord,
 )
-from pytest_ixy.cast import Cast, dialect_of
+from pytest_ixy.cast import REFERENCE, Cast, dialect_of, mixed
+from pytest_ixy.guests import Guests
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Provider, Testbed
 from pytest_ixy.settings import Settings
 from pytest_ixy.target import Target
 from pytest_ixy.terms import Terms
 from pytest_ixy.testbed import Hosts
+from pytest_ixy.topology import FWD, PKTGEN
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,38 @@ class Setup:
     builds: Mapping[str, Build]
     settings: Settings
     cast: Cast
+    guests: Guests = field(default_factory=dict)
+
+    def program(self, role: str) -> Target | None:
+        """The repository whose program plays that role; None for the reference."""
+        return None if self.cast[role] == REFERENCE else self._speaker(role)
+
+    def player(self, role: str) -> str:
+        """Who plays it, as the manifest says it."""
+        return self.cast[role] if self.cast[role] in cast.PLAYERS else self.guests[role].record.label
+
+    def _speaker(self, role: str) -> Target:
+        """Whose dialect counts for that role: the reference speaks the target's."""
+        return self.target if self.cast[role] in cast.PLAYERS else self.guests[role]
 
     @property
     def terms(self) -> Terms:
-        """How the trial is to be judged: what the user asks for, over what the target does."""
-        found = self.settings.terms.over(Terms(self.target.spec.dialect, self.target.spec.rules))
+        """How the trial is to be judged: what the user asks for, over what the target does.
+
+        Raises:
+            UsageError: the dialects of those who play do not fit together.
+        """
+        sent, touched = (self._speaker(role).spec.dialect for role in (PKTGEN, FWD))
+        own = Terms(mixed(sent, touched), self.target.spec.rules)
+        if sent and not touched:  # nobody says what fwd changes, so that nothing can be held against it
+            own = own.over(Terms(rules={"payload": {"severity": "report"}}))
+        found = self.settings.terms.over(own)
         return replace(found, dialect=found.dialect and dialect_of(found.dialect, self.cast))
+
+    @property
+    def guest_records(self) -> dict[str, TargetRecord]:
+        """Other repositories than the target that play, by role."""
+        return {role: self.guests[role].record for role in cast.guests(self.cast)}
 
 
 @dataclass(frozen=True)
@@ -71,6 +101,7 @@ def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: 
         packets=packets,
         started=outcome.started,
         target=setup.target.record,
+        guests=setup.guest_records,
         provider=setup.testbed.record,
         nodes=tuple(_complete(node, outcome.counted, folder) for node in setup.testbed.nodes),
         builds=dict(setup.builds),

@@ -21,6 +21,8 @@ from pytest_ixy.unpack import BrokenStreamError, plain
 FORMAT = 1
 LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,99}")
 """Labels stand in test ids and in what people paste into shells."""
+FORWARD, LOCALISE = "forward", "localise"
+"""Trials of the second are as those of the first, but for who plays: they are judged alike."""
 MOST_PACKETS = 2**31 - 1
 MOST_NODES = 100
 
@@ -141,14 +143,14 @@ def _check(bundle: Bundle, scenario: str) -> None:
     if not LABEL.fullmatch(manifest.target.label):
         shown = ascii(manifest.target.label[:80])
         raise UsageError(f"{file}: target.label: {shown} is not fit for a test id")
-    if manifest.scenario != scenario:
+    if manifest.scenario not in {scenario, LOCALISE if scenario == FORWARD else scenario}:
         shown = ascii(manifest.scenario[:80])
         raise UsageError(
             f"{file}: the trial was one of scenario {shown}, not {scenario!r}", hint="give --ixy-scenario"
         )
     if not 1 <= (manifest.packets or 0) <= MOST_PACKETS:
         raise UsageError(f"{file}: packets: should be from 1 to {MOST_PACKETS:,}")
-    if max(len(manifest.nodes), len(manifest.roles), len(manifest.builds)) > MOST_NODES:
+    if max(map(len, (manifest.nodes, manifest.roles, manifest.builds, manifest.guests))) > MOST_NODES:
         raise UsageError(f"{file}: more than {MOST_NODES} nodes or roles")
     for relative in _files(manifest):
         bundle.inside(relative)

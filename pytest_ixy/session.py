@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ixy import source, sweep, target, testbed
+from pytest_ixy import cast, guests, source, sweep, target, testbed
 from pytest_ixy.after import After
 from pytest_ixy.errors import IxyError, LabError, UsageError
 from pytest_ixy.lab import Lab
@@ -90,9 +90,12 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     config.add_cleanup(lambda: _release(config, owner, live))
     progress = Progress(live.show)
     got = _fetch(settings, workspace, progress, _own_files(config, settings))
+    players = cast.cast(got.spec, got.record.label, settings.roles)
+    visitors = _invite(players, settings, workspace, progress, _own_files(config, settings))
     lab = Lab(
         settings=settings,
         target=got,
+        guests=visitors,
         folder=settings.artifacts / run,
         scratch=workspace.scratch,
         provider=owner.provider,
@@ -135,6 +138,14 @@ def _fetch(
         )
 
 
+def _invite(
+    players: cast.Cast, settings: Settings, workspace: Workspace, progress: Progress, exclude: list[Path]
+) -> guests.Guests:
+    with progress.phase("clone"):
+        into, timeout = workspace.scratch / "guests", settings.timeouts.fetch
+        return guests.fetch(players, settings.roles, into, timeout=timeout, exclude=exclude)
+
+
 def _repo(settings: Settings) -> str:
     if settings.repo is None:  # the plugin asks only when there is one
         raise UsageError("No repository was given.", hint="--ixy-repo=URL|OWNER/NAME|FOLDER")
@@ -151,6 +162,7 @@ def _adopt(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     return Lab(
         settings=settings,
         target=handed.target,
+        guests=handed.guests,
         folder=settings.artifacts / handed.run,
         scratch=Path(handed.scratch) / config.workerinput["workerid"],  # type: ignore[attr-defined]
         provider=registry.load(settings.provider),

@@ -150,7 +150,7 @@ def _roles(given: Given | None) -> Cast:
         return {}
     texts = [each.text for each in given.words]
     with given.blamed():
-        return cast.parse(texts)
+        return {role: _anchored(player, given) for role, player in cast.parse(texts).items()}
 
 
 def _excluded(name: str, layer: Mapping[str, Given], stronger: Mapping[str, Given]) -> bool:

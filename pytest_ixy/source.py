@@ -51,12 +51,57 @@ def parse(repo: str) -> Source:
     Raises:
         UsageError: it is none of the three, or may be meant to be something else to git.
     """
-    if not repo.strip() or repo.startswith("-") or _unprintable(repo):
-        raise UsageError(f"{repo[:200]!r} is not a repository", hint=_HELP)
-    folder = Path(repo).expanduser() if repo.startswith("~") else Path(repo)
-    if _is_folder(folder):
+    _refuse_odd(repo)
+    if _is_folder(folder := _path(repo)):
         real = folder.resolve()
         return Source(safe_name(real.name), str(real), folder=real)
+    return _elsewhere(repo)
+
+
+def remote(repo: str) -> Source:
+    """The same for what somebody else wrote: a URL or OWNER/NAME, and nothing on this machine.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    _refuse_odd(repo)
+    found = _elsewhere(repo)
+    if found.local or not ("://" in repo or _GITHUB.fullmatch(repo)):
+        raise UsageError(f"{found.shown!r} is not a repository elsewhere", hint="give a URL or OWNER/NAME")
+    return found
+
+
+def versioned(text: str, *, here: bool) -> tuple[str, str | None]:
+    """The repository and the version of `REPOSITORY@REF`; None where there is no `@REF`.
+
+    The `@` of `user@host` is none of that, nor is one in the name of a folder, if one `here` may be meant.
+    """
+    if here and _is_folder(_path(text)):
+        return text, None
+    start = _behind_host(text)
+    repo, at, ref = text[start:].rpartition("@")
+    return (text[:start] + repo, ref) if at else (text, None)
+
+
+def _behind_host(text: str) -> int:
+    """Where the path of a URL, or of git's short form `user@host:path`, begins."""
+    scheme, double, rest = text.partition("://")
+    if double:
+        return len(scheme) + len(double) + len(rest.partition("/")[0])
+    host, colon, _ = text.partition(":")
+    return len(host) if colon and "/" not in host else 0
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser() if text.startswith("~") else Path(text)
+
+
+def _refuse_odd(repo: str) -> None:
+    if not repo.strip() or repo.startswith("-") or _unprintable(repo):
+        raise UsageError(f"{repo[:200]!r} is not a repository", hint=_HELP)
+
+
+def _elsewhere(repo: str) -> Source:
     if "://" in repo:
         return _from_url(repo)
     if _GITHUB.fullmatch(repo):

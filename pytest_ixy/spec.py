@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
-from pytest_ixy import tomlfile
+from pytest_ixy import source, tomlfile
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
 from pytest_ixy.terms import check_file
@@ -51,7 +51,18 @@ def _expression(text: str) -> str:
     return text
 
 
+def _player(text: str) -> str:
+    if text == "reference":
+        return text
+    try:
+        source.remote(source.versioned(text, here=False)[0])
+    except UsageError as error:
+        raise ValueError(f"should be 'reference', a URL or OWNER/NAME: {error.what}") from None
+    return text
+
+
 Command = Annotated[str, AfterValidator(_command)]
+Player = Annotated[str, Field(max_length=1000), AfterValidator(_player)]
 Expression = Annotated[str, Field(max_length=200), AfterValidator(_expression)]
 
 
@@ -69,11 +80,15 @@ class Ready(tomlfile.Table):
 
 
 class Roles(tomlfile.Table):
-    """`[roles]`: new. Who plays a role in place of a program of the target: `reference`."""
+    """`[roles]`: new. Who plays a role in place of a program of the target.
 
-    pktgen: Literal["reference"] | None = None
-    fwd: Literal["reference"] | None = None
-    pcap: Literal["reference"] | None = None
+    That is `reference`, or another repository: a URL or OWNER/NAME, with `@REF` for a version. No folder:
+    a target may not have anything of this machine sent to a node.
+    """
+
+    pktgen: Player | None = None
+    fwd: Player | None = None
+    pcap: Player | None = None
 
 
 class Spec(tomlfile.Table):

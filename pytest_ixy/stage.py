@@ -8,7 +8,6 @@ from pathlib import Path
 from pytest_ixy import reference, roles
 from pytest_ixy.build import folder_name
 from pytest_ixy.bundle import Exit, Run
-from pytest_ixy.cast import TARGET
 from pytest_ixy.course import Course
 from pytest_ixy.manifest import Setup
 from pytest_ixy.parallel import all_at_once
@@ -56,18 +55,18 @@ class Stage:
         self._played.append(roles.start(host, order, self._began, ready_timeout=ready, settle=settle))
 
     def _order(self, role: str) -> Order:
-        """What to start: the target's program, or the reference in its place."""
-        target, times = self._setup.target, sum(one.order.role == role for one in self._played)
-        own, name = self._setup.cast[role] == TARGET, f"{role}-{times + 1}" if times else role
+        """What to start: a repository's program, or the reference in its place."""
+        times, program = sum(one.order.role == role for one in self._played), self._setup.program(role)
+        name = f"{role}-{times + 1}" if times else role
         return Order(
             role=role,
             name=name,
-            command=(target.spec.command(role) or "") if own else reference.command(role),
+            command=(program.spec.command(role) or "") if program else reference.command(role),
             environment=self._environment(role),
-            folder=folder_name(target) if own else reference.REMOTE,
+            folder=folder_name(program) if program else reference.REMOTE,
             log=self._folder / "roles" / f"{name}.log",
-            ready=target.spec.ready.pattern(role) if own else reference.READY,
-            player=self._setup.cast[role],
+            ready=program.spec.ready.pattern(role) if program else reference.READY,
+            player=self._setup.player(role),
         )
 
     def _environment(self, role: str) -> dict[str, str]:

@@ -45,8 +45,14 @@ class Target:
     diff: str
 
 
-def fetch(
-    repo: str, ref: str | None, into: Path, *, timeout: float = 600, exclude: Sequence[Path] = ()
+def fetch(  # noqa: PLR0913 - most are keywords
+    repo: str,
+    ref: str | None,
+    into: Path,
+    *,
+    timeout: float = 600,
+    exclude: Sequence[Path] = (),
+    elsewhere: bool = False,
 ) -> Target:
     """Get a target into a new folder below `into`.
 
@@ -57,12 +63,13 @@ def fetch(
         into: Folder of this run.
         timeout: Seconds for all of it.
         exclude: Folders that are no part of a local target though they lie in it, such as artifacts.
+        elsewhere: Whether it can be nothing on this machine, because somebody else names it.
 
     Raises:
         UsageError: no such repository or commit, or its `ixy-ci.toml` is not valid.
         LabError: git is missing or took too long.
     """
-    origin = source.parse(repo)
+    origin = source.remote(repo) if elsewhere else source.parse(repo)
     if ref is not None:
         refs.check(ref)
     folder = _new_folder(into.resolve(), origin.name)

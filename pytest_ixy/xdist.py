@@ -17,6 +17,7 @@ from xdist.scheduler import LoadScopeScheduling
 from pytest_ixy import spec
 from pytest_ixy.bundle import Phase, TargetRecord
 from pytest_ixy.errors import IxyError, LabError
+from pytest_ixy.guests import Guests
 from pytest_ixy.lab import Lab
 from pytest_ixy.providers.base import Testbed
 from pytest_ixy.target import Target
@@ -72,15 +73,11 @@ def hand_over(lab: Lab) -> dict[str, Any]:
     """The lab as JSON; when it cannot be provisioned, the reason instead of the testbed."""
     from pydantic import TypeAdapter
 
-    target = lab.target
     handed: dict[str, Any] = {
         "run": lab.folder.name,
         "scratch": str(lab.scratch),
-        "target": {
-            "record": target.record.model_dump(),
-            "folder": str(target.folder),
-            "diff": target.diff,
-        },
+        "target": _packed(lab.target),
+        "guests": {role: _packed(guest) for role, guest in lab.guests.items()},
     }
     try:
         handed["testbed"] = TypeAdapter(Testbed).dump_python(lab.testbed, mode="json")
@@ -92,6 +89,15 @@ def hand_over(lab: Lab) -> dict[str, Any]:
     return handed
 
 
+def _packed(target: Target) -> dict[str, Any]:
+    return {"record": target.record.model_dump(), "folder": str(target.folder), "diff": target.diff}
+
+
+def _unpacked(data: dict[str, Any]) -> Target:
+    record, folder = TargetRecord(**data["record"]), Path(data["folder"])
+    return Target(record, spec.read(folder, record.label), folder, data["diff"])
+
+
 @dataclass(frozen=True)
 class Received:
     """What a worker was given; `testbed()` raises the controller's LabError if there is none."""
@@ -99,6 +105,7 @@ class Received:
     run: str
     scratch: str
     target: Target
+    guests: Guests
     _data: dict[str, Any]
 
     @property
@@ -118,7 +125,5 @@ class Received:
 def received(config: Any) -> Received:
     """Read what the controller handed over."""
     data = config.workerinput[KEY]
-    record = TargetRecord(**data["target"]["record"])
-    folder = Path(data["target"]["folder"])
-    target = Target(record, spec.read(folder, record.label), folder, data["target"]["diff"])
-    return Received(data["run"], data["scratch"], target, data)
+    visitors = {role: _unpacked(guest) for role, guest in data["guests"].items()}
+    return Received(data["run"], data["scratch"], _unpacked(data["target"]), visitors, data)

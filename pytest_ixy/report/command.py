@@ -10,9 +10,10 @@ from pytest_ixy.report.text import shell, without_password
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ixy.bundle import Bundle, Manifest
+    from pytest_ixy.bundle import Bundle, Manifest, TargetRecord
 
-DEFAULT_PROVIDER, USUAL, LOCALISE, OWN = "qemu", "forward", "localise", "target"
+DEFAULT_PROVIDER, USUAL, LOCALISE = "qemu", "forward", "localise"
+OWN, REFERENCE = "target", "reference"
 
 
 def rerun(manifest: Manifest) -> str:
@@ -51,9 +52,15 @@ def _scenario(manifest: Manifest) -> Iterator[str]:
     if scenario != USUAL:
         yield f"--ixy-scenario={scenario}"
         return
-    yield from (
-        f"--ixy-role={role}={run.player}" for role, run in manifest.roles.items() if run.player != OWN
-    )
+    for role, run in manifest.roles.items():
+        guest = manifest.guests.get(role)
+        if guest or run.player == REFERENCE:
+            yield f"--ixy-role={role}={_guest(guest) if guest else REFERENCE}"
+
+
+def _guest(record: TargetRecord) -> str:
+    """Another repository, at the commit that played; a changed work tree is taken as it stands now."""
+    return without_password(record.source) + ("" if record.dirty else f"@{record.commit}")
 
 
 def _only_of_localise(manifest: Manifest) -> bool:

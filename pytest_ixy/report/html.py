@@ -12,6 +12,7 @@ from pytest_ixy.report import logs, sequence, timeline, topology
 from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.links import link
+from pytest_ixy.report.roles import others
 from pytest_ixy.report.subjects import why
 from pytest_ixy.report.text import duration, escape, line, number, without_password
 
@@ -155,6 +156,7 @@ def _facts(manifest: Manifest) -> str:
         "source": escape(without_password(target.source)),
         "ref": escape(target.ref or ""),
         "scenario": escape(manifest.scenario),
+        "played by": escape(", ".join(f"{role}: {player}" for role, player in others(manifest))),
         "packets": f"{number(manifest.packets or 0)} asked for",
         "provider": escape(f"{provider.name} {provider.version or ''}".strip()),
         "accelerator": escape(provider.accelerator or "unknown") + _notes(provider.notes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ixy.report.fault import fault
+from pytest_ixy.report.roles import others
 from pytest_ixy.report.text import line, without_password
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, object]]:
     yield "provider", manifest.provider.name
     yield "accelerator", manifest.provider.accelerator or "unknown"
     yield "packets", manifest.packets
+    yield from ((f"player.{role}", player) for role, player in others(manifest))
 
 
 def _traffic(trial: Trial) -> Iterator[tuple[str, object]]:

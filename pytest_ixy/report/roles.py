@@ -27,6 +27,12 @@ def in_flow_order(names: list[str]) -> list[str]:
     return [name for name in FLOW if name in names] + [name for name in names if name not in FLOW]
 
 
+def others(manifest: Manifest) -> list[tuple[str, str]]:
+    """Roles that no program of the target played, and who played them."""
+    played = ((role, line(run.player, 120)) for role, run in manifest.roles.items())
+    return [(line(role, 40), player) for role, player in played if player != "target"]
+
+
 def state(manifest: Manifest, role: str) -> State:
     """How the role built and ran."""
     build, run = manifest.builds.get(role), manifest.roles.get(role)

@@ -18,7 +18,7 @@ LAYERS = {
     "files": "tomlfile dialect bundle capture source programs ledger",
     "tools": "check rules terms git remote config spec progress bare unpack",
     "parts": "cast given settings refs repository roles live verdict sample guess ruledoc",
-    "target and providers": "worktree pack target startup providers sweep origin replay",
+    "target and providers": "worktree pack target guests startup providers sweep origin replay",
     "report": "report",
     "lab": "testbed reference",
     "trial": "build manifest stage trial lab",

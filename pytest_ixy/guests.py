@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_ixy import cast, source, target
@@ -38,16 +39,26 @@ def fetch(players: Cast, asked: Cast, into: Path, *, timeout: float, exclude: Se
     found = {}
     for role, player in cast.guests(players).items():
         key = player, role in asked
-        if key not in fetched:
-            repo, ref = source.versioned(player, here=key[1])
-            fetched[key] = target.fetch(
-                repo, ref, into / str(len(fetched)), timeout=timeout, exclude=exclude, elsewhere=not key[1]
-            )
-        found[role] = _able(fetched[key], role)
+        with _blamed(role):
+            if key not in fetched:
+                repo, ref = source.versioned(player, here=key[1])
+                folder, elsewhere = into / str(len(fetched)), not key[1]
+                fetched[key] = target.fetch(
+                    repo, ref, folder, timeout=timeout, exclude=exclude, elsewhere=elsewhere
+                )
+            found[role] = _able(fetched[key], role)
     return found
+
+
+@contextmanager
+def _blamed(role: str) -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"who is to play {role}: {error.what}", hint=error.hint) from None
 
 
 def _able(guest: Target, role: str) -> Target:
     if guest.spec.command(role) is None:
-        raise UsageError(f"{NAME}: {role!r} is missing\n  in {guest.record.label}, which is to play it")
+        raise UsageError(f"{NAME}: {role!r} is missing\n  in {guest.record.label}")
     return guest

@@ -57,7 +57,7 @@ def _load(path: Path) -> Results:
     """The results so far; what the lab could not tell is none."""
     data = json.loads(path.read_text("utf-8")) if path.exists() else {}
     found = {name: trials.Result(**fields) for name, fields in data.items()}
-    return {name: result for name, result in found.items() if "error" not in result.outcomes.values()}
+    return {name: result for name, result in found.items() if "error" not in result.told.values()}
 
 
 def _save(path: Path, results: Results) -> None:
@@ -67,11 +67,11 @@ def _save(path: Path, results: Results) -> None:
     draft.replace(path)
 
 
-def _result(trial: Trial, options: argparse.Namespace, workshop: Workshop) -> trials.Result:
+def _result(trial: Trial, options: argparse.Namespace, workshop: Workshop, results: Results) -> trials.Result:
     """From the capture that is there, or from machines, in an empty folder of its own."""
     folder = options.results / trial.name
     if options.replay:
-        return trials.again(folder)
+        return trials.again(folder, results[trial.name])
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     target = workshop.target(workshop.folder / f"target-{trial.name}", trial.mode, trial.variant)
@@ -85,7 +85,7 @@ def _all(todo: list[Trial], options: argparse.Namespace, results: Results) -> li
         workshop = Workshop(Path(scratch))
         for trial in todo:
             if not (options.resume and trial.name in results):
-                results[trial.name] = _result(trial, options, workshop)
+                results[trial.name] = _result(trial, options, workshop, results)
                 _save(options.results / "results.json", results)
             found.append(compare(trial, results[trial.name]))
             print(line(found[-1]), flush=True)

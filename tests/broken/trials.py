@@ -11,13 +11,15 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 LIMITS = "[timeouts]\ncapture = 8\nstop = 4\n"
 """Deadlines that suit a target which is known to fail."""
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--junitxml=report.xml")
 ARTIFACTS = "ixy-artifacts"
+ALONE = "alone-"
+"""How the short names of localise's tests start."""
 KINDS = {"failure": "failed", "error": "error", "skipped": "skipped"}
 
 
@@ -35,6 +37,17 @@ class Result:
     words: dict[str, str]
     seconds: float
 
+    @property
+    def told(self) -> dict[str, str]:
+        """The outcomes on the trial itself, without those of localise."""
+        return {name: outcome for name, outcome in self.outcomes.items() if not name.startswith(ALONE)}
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The roles that localise names."""
+        parts = [name.removeprefix(ALONE) for name in self.outcomes.keys() - self.told.keys()]
+        return frozenset(part.partition("-")[0] for part in parts if self.outcomes[ALONE + part] == "failed")
+
 
 def in_machines(folder: Path, target: Path, packets: int) -> Result:
     """Try the target in machines; the bundle stays in `folder`."""
@@ -42,10 +55,12 @@ def in_machines(folder: Path, target: Path, packets: int) -> Result:
     return _run(folder, f"--ixy-repo={target}", f"--ixy-packets={packets}", "--ixy-config=config.toml")
 
 
-def again(folder: Path) -> Result:
-    """Judge once more, without machines, the bundle that was left in `folder`."""
-    (bundle,) = (folder / ARTIFACTS).iterdir()
-    return _run(folder, f"--ixy-replay={bundle}")
+def again(folder: Path, earlier: Result) -> Result:
+    """Judge once more, without machines, the first bundle in `folder`; what localise found is kept."""
+    first, *_ = sorted((folder / ARTIFACTS).iterdir())
+    found = _run(folder, f"--ixy-replay={first}")
+    kept = {name: outcome for name, outcome in earlier.outcomes.items() if name.startswith(ALONE)}
+    return replace(found, outcomes={**found.outcomes, **kept})
 
 
 def _run(folder: Path, *arguments: str) -> Result:

@@ -43,6 +43,7 @@ class Comparison:
         missed: Tests that should have turned red, or report, and did not.
         surplus: Tests that did and should not have.
         pending: Expected ones that were not asked: their rule is not there yet.
+        named: Roles that localise names.
     """
 
     trial: Trial
@@ -51,7 +52,13 @@ class Comparison:
     missed: frozenset[str]
     surplus: frozenset[str]
     pending: frozenset[str]
+    named: frozenset[str]
     error: bool
+
+    @property
+    def located(self) -> bool:
+        """Whether localise names the one role that is at fault."""
+        return self.trial.variant is not None and self.named == {self.trial.variant.role}
 
     @property
     def verdict(self) -> Verdict:
@@ -69,8 +76,8 @@ class Comparison:
 
 def compare(trial: Trial, result: Result) -> Comparison:
     """Hold a result against the catalogue."""
-    red = {name for name, outcome in result.outcomes.items() if outcome == "failed"}
-    reported = {name for name, outcome in result.outcomes.items() if outcome == "reported"}
+    red = {name for name, outcome in result.told.items() if outcome == "failed"}
+    reported = {name for name, outcome in result.told.items() if outcome == "reported"}
     must_fail = set(trial.variant.must_fail) if trial.variant else set()
     must_report = set(trial.variant.must_report) if trial.variant else set()
     expected = must_fail | must_report
@@ -83,13 +90,16 @@ def compare(trial: Trial, result: Result) -> Comparison:
         missed=frozenset(missed & result.outcomes.keys()),
         surplus=frozenset((red | reported) - allowed),
         pending=frozenset(expected - result.outcomes.keys()),
-        error=not result.outcomes or "error" in result.outcomes.values(),
+        named=result.named,
+        error=not result.told or "error" in result.told.values(),
     )
 
 
 def line(found: Comparison) -> str:
     """One row of the table."""
-    kinds = {word: getattr(found, word) for word in ("red", "reported", "missed", "surplus", "pending")}
+    kinds = {
+        word: getattr(found, word) for word in ("red", "reported", "missed", "surplus", "pending", "named")
+    }
     parts = [f"{word}: {_short(names)}" for word, names in kinds.items() if names]
     return "  ".join([f"{found.trial.name:38} {found.verdict:18}", *parts]).rstrip()
 
@@ -99,7 +109,7 @@ def _short(names: frozenset[str]) -> str:
 
 
 def rates(found: Iterable[Comparison]) -> Iterator[str]:
-    """The figures: a line each. A rate of localisation has its place here."""
+    """The figures: a line each."""
     all_of_them = list(found)
     sound = [one for one in all_of_them if one.trial.variant is None]
     broken = [one for one in all_of_them if one.trial.variant and one.trial.variant.detectable]
@@ -107,6 +117,8 @@ def rates(found: Iterable[Comparison]) -> Iterator[str]:
     asked = [one for one in broken if one.verdict != "not asked"]
     yield _rate("variants that turn a test red", [bool(one.red) for one in broken])
     yield _rate("variants that are red or reported", [bool(one.red | one.reported) for one in broken])
+    red = [one for one in broken if one.red and not one.error]
+    yield _rate("red variants of which localise names the role, and no other", [one.located for one in red])
     yield _rate("exactly as the catalogue says, of those asked", [one.verdict == "detected" for one in asked])
     yield _rate("variants that no trial can show, and none did", [one.verdict == "hidden" for one in hidden])
     yield _rate("sound runs without a finding", [one.verdict == "detected" for one in sound])

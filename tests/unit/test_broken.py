@@ -101,6 +101,25 @@ def test_a_sound_target_has_no_findings_at_all():
     assert compare(Trial(None, "modern"), result(capture_size="reported")).verdict == "more than expected"
 
 
+@pytest.mark.parametrize(
+    ("alone", "located"),
+    [
+        ({"alone_fwd": "failed", "alone_pcap": "passed"}, True),
+        ({"alone_fwd": "passed", "alone_fwd_back": "failed"}, True),
+        ({"alone_fwd": "failed", "alone_pcap": "failed"}, False),
+        ({"alone_pcap": "failed"}, False),
+        ({"alone_fwd": "error"}, False),
+        ({}, False),
+    ],
+)
+def test_localise_has_to_name_the_one_role(alone, located):
+    found = compare(
+        Trial(variants()["fwd-length-with-header"], "legacy"), result(capture_size="failed", **alone)
+    )
+    assert found.located == located
+    assert found.verdict == "detected"
+
+
 def test_a_trial_that_left_no_report_is_the_labs_fault():
     assert compare(Trial(None, "modern"), Result({}, {}, 1.0)).verdict == "lab error"
 
@@ -113,6 +132,7 @@ def test_rates_do_not_count_what_cannot_be_seen():
     assert list(rates(found)) == [
         "variants that turn a test red: 1 of 1 (100.0%)",
         "variants that are red or reported: 1 of 1 (100.0%)",
+        "red variants of which localise names the role, and no other: 0 of 1 (0.0%)",
         "exactly as the catalogue says, of those asked: 1 of 1 (100.0%)",
         "variants that no trial can show, and none did: 1 of 1 (100.0%)",
         "sound runs without a finding: 0 of 0",
@@ -162,7 +182,7 @@ def run_on(folder, *arguments):
 def test_captures_of_earlier_trials_are_judged_again(tmp_path):
     name = "pcap-one-too-few"
     make_bundle(tmp_path / name / "ixy-artifacts", map(ixy_frame, range(99)))
-    earlier = {"outcomes": {}, "words": {}, "seconds": 1.0}
+    earlier = {"outcomes": {"alone-pcap": "failed"}, "words": {}, "seconds": 1.0}
     (tmp_path / "results.json").write_text(json.dumps({name: earlier, "fwd-no-touch": earlier}))
     done = run_on(tmp_path, "--replay", "--only", name)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -170,6 +190,7 @@ def test_captures_of_earlier_trials_are_judged_again(tmp_path):
     results = json.loads((tmp_path / "results.json").read_text())
     assert results[name]["outcomes"]["capture-count"] == "failed"
     assert results[name]["outcomes"]["role-pcap"] == "passed"
+    assert results[name]["outcomes"]["alone-pcap"] == "failed"
     assert results["fwd-no-touch"] == earlier
 
 

@@ -48,9 +48,9 @@ def role_of(part: str) -> str:
     return part.removesuffix(BACK)
 
 
-def players(part: str = REFERENCES) -> Cast:
-    """The target plays that part's role; references play the others."""
-    return {role: TARGET if role == role_of(part) else REFERENCE for role in ROLES}
+def players(part: str | None = None) -> Cast:
+    """The target plays that part's role, or none; references play the others."""
+    return {role: TARGET if part and role == role_of(part) else REFERENCE for role in ROLES}
 
 
 class Bench:

@@ -65,10 +65,9 @@ def remote(repo: str) -> Source:
         UsageError: it is neither.
     """
     _refuse_odd(repo)
-    found = _elsewhere(repo)
-    if found.local or not ("://" in repo or _GITHUB.fullmatch(repo)):
-        raise UsageError(f"{found.shown!r} is not a repository elsewhere", hint="give a URL or OWNER/NAME")
-    return found
+    if ("://" in repo or _GITHUB.fullmatch(repo)) and not (found := _elsewhere(repo)).local:
+        return found
+    raise UsageError(f"{redact(repo)[:200]!r} is not a repository elsewhere", hint="give a URL or OWNER/NAME")
 
 
 def versioned(text: str, *, here: bool) -> tuple[str, str | None]:

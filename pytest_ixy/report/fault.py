@@ -39,13 +39,13 @@ def _words(tried: Tried, *, red: bool) -> str:
     if not tried:
         return ""
     passed = f"{_listed(tried)} pass beside references"
-    return f"none of the roles alone: {passed}, so only together do they fail" if red else f"none: {passed}"
+    return f"none alone: {passed}, so they fail only together" if red else f"none: {passed}"
 
 
 def _blame(tried: Tried, failing: Tried) -> str:
     roles = dict.fromkeys(map(_role, failing))
     parts = [_fails(role, failing, "it" if len(roles) == 1 else role) for role in roles]
-    if passing := [part for part in tried if _role(part) not in roles and part != REFERENCES]:
+    if passing := {_role(part): None for part in tried if _role(part) not in {*roles, REFERENCES}}:
         parts.append(f"{_listed(passing)} pass{'es' if len(passing) == 1 else ''}")
     shown = {_role(part): _bundle(failing[part]) for part in reversed(failing)}
     bundles = ", ".join(shown[role] for role in roles)

@@ -75,6 +75,7 @@ class Runner:
         self.folder = folder
         self.processes: list[subprocess.Popen] = []
         self.environment = {**os.environ, "XDG_STATE_HOME": str(state), "PYTHONUNBUFFERED": "1"}
+        self.environment["IXY_LOCALISE"] = "never"  # most tests are about one trial
         for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "GITHUB_STEP_SUMMARY"):
             self.environment.pop(name, None)
 

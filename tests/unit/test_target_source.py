@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ixy.errors import UsageError
-from pytest_ixy.source import parse, redact, safe_name
+from pytest_ixy.source import parse, redact, remote, safe_name, versioned
 
 
 @pytest.fixture(autouse=True)
@@ -125,3 +125,49 @@ def test_redaction_of_what_git_says():
 )
 def test_names_are_harmless(path, name):
     assert safe_name(path) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "repo", "ref"),
+    [
+        ("owner/name", "owner/name", None),
+        ("owner/name@v1.2", "owner/name", "v1.2"),
+        ("owner/name@feature/x", "owner/name", "feature/x"),
+        ("https://example.org/a/b", "https://example.org/a/b", None),
+        ("https://me:secret@example.org/a/b", "https://me:secret@example.org/a/b", None),
+        ("https://me:secret@example.org/a/b@main", "https://me:secret@example.org/a/b", "main"),
+        ("https://me@example.org", "https://me@example.org", None),
+        (
+            "ssh://git@example.org:22/a/b.git@refs/pull/1/head",
+            "ssh://git@example.org:22/a/b.git",
+            "refs/pull/1/head",
+        ),
+        ("git@example.org:a/b.git", "git@example.org:a/b.git", None),
+        ("git@example.org:a/b.git@0e00605", "git@example.org:a/b.git", "0e00605"),
+        ("example.org:a/b@x", "example.org:a/b", "x"),
+        ("./folder@v1", "./folder", "v1"),
+        ("/far/a:b@v1", "/far/a:b", "v1"),
+        ("owner/name@", "owner/name", ""),
+    ],
+)
+def test_a_version_behind_a_repository(text, repo, ref):
+    assert versioned(text, here=True) == (repo, ref)
+
+
+def test_an_at_sign_in_a_folders_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a@b").mkdir()
+    assert versioned("./a@b", here=True) == ("./a@b", None)
+    assert versioned("./a@b@v1", here=True) == ("./a@b", "v1")
+    assert versioned("./a@b", here=False) == ("./a", "b")
+
+
+def test_what_somebody_else_names_is_never_a_folder_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    assert parse("owner/name").folder == tmp_path / "owner" / "name"
+    assert remote("owner/name").folder is None
+    assert remote("owner/name").url == "https://github.com/owner/name"
+    for text in ("./owner/name", str(tmp_path / "owner"), f"file://{tmp_path}", "x:y"):
+        with pytest.raises(UsageError):
+            remote(text)

@@ -1,0 +1,78 @@
+"""The one line that names who is at fault."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_ixy.report.fault import fault
+from pytest_ixy.report.subjects import Row, Subject
+
+FINE = {"pktgen": [], "fwd": [], "fwd-back": [], "pcap": []}
+
+
+def subject(tried, *, failed=True):
+    made = Subject("ixy@0e00605")
+    for part, failing in tried.items():
+        made.alone[part] = {"part": part, "failing": failing, "bundle": f"/b/{part}"}
+    if failed:
+        made.rows["id"] = Row("size", "failed", "", {}, "", None, None)
+    return made
+
+
+BOTH = ["size", "payload"]
+ONE, TWO = "fwd passes", "/b/pktgen, /b/pcap"
+PASS = "pktgen and pcap pass"
+BACK = "count with its NICs the other way round"
+
+
+@pytest.mark.parametrize(
+    ("tried", "words"),
+    [
+        (
+            FINE | {"fwd": BOTH, "fwd-back": BOTH},
+            f"fwd (beside references it fails size, payload; {PASS}): /b/fwd",
+        ),
+        (FINE | {"fwd": ["size"]}, f"fwd (beside references it fails size; {PASS}): /b/fwd"),
+        (FINE | {"fwd-back": ["count"]}, f"fwd (beside references it fails {BACK}; {PASS}): /b/fwd-back"),
+        (
+            FINE | {"fwd": ["size"], "fwd-back": ["count"]},
+            f"fwd (beside references it fails size, and {BACK}; {PASS}): /b/fwd",
+        ),
+        (
+            FINE | {"pktgen": ["sent"], "pcap": ["order"]},
+            f"pktgen and pcap (beside references pktgen fails sent; pcap fails order; {ONE}): {TWO}",
+        ),
+        ({"pcap": ["count"]}, "pcap (beside references it fails count): /b/pcap"),
+        ({"references": ["order"]}, "the lab (references alone fail order): /b/references"),
+        (
+            {"pktgen": BOTH, "references": BOTH},
+            "pktgen (beside references it fails size, payload): /b/pktgen",
+        ),
+        (FINE, "none alone: pktgen, fwd and pcap pass beside references, so they fail only together"),
+        ({}, ""),
+    ],
+)
+def test_words(tried, words):
+    assert fault(subject(tried)) == words
+
+
+def test_where_nothing_failed_nothing_is_said_to_fail():
+    assert fault(subject(FINE, failed=False)) == "none: pktgen, fwd and pcap pass beside references"
+
+
+def test_a_bundle_below_the_working_directory_is_named_from_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = subject({})
+    made.alone["fwd"] = {
+        "part": "fwd",
+        "failing": ["size"],
+        "bundle": str(tmp_path / "ixy-artifacts" / "one"),
+    }
+    assert fault(made).endswith(": ixy-artifacts/one")
+
+
+def test_it_is_one_line_whatever_the_rules_are_called():
+    made = subject({"fwd": ["a\nb\x1b[31m", "c" * 5000]})
+    assert "\n" not in fault(made)
+    assert "\x1b" not in fault(made)
+    assert len(fault(made)) <= 1000

@@ -1,0 +1,81 @@
+"""Other repositories that play a role, fetched with the real git from real repositories."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from pytest_ixy.errors import UsageError
+from pytest_ixy.guests import fetch
+
+ALL = 'pktgen = "./gen"\nfwd = "./fwd"\n'
+OWN = {"pktgen": "target", "fwd": "target", "pcap": "target"}
+
+
+def git(folder, *words):
+    command = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org", "-C", str(folder), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def other(tmp_path):
+    folder = tmp_path / "other"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    for number, text in enumerate((ALL, ALL + 'build = ["make"]\n')):
+        (folder / "ixy-ci.toml").write_text(text)
+        git(folder, "add", ".")
+        git(folder, "commit", "-q", "-m", str(number))
+        git(folder, "tag", f"v{number}")
+    return folder
+
+
+@pytest.fixture
+def get(tmp_path):
+    def get(asked, **declared):
+        into = tmp_path / "guests"
+        return fetch({**OWN, **declared, **asked}, asked, into, timeout=60, exclude=[])
+
+    return get
+
+
+def test_each_is_at_the_version_that_is_meant(get, other):
+    found = get({"pktgen": f"{other}@v0", "fwd": f"{other}"})
+    assert set(found) == {"pktgen", "fwd"}
+    assert found["pktgen"].spec.build == ()
+    assert found["pktgen"].record.commit == git(other, "rev-parse", "v0")
+    assert found["fwd"].spec.build == ("make",)
+
+
+def test_one_that_plays_two_roles_is_fetched_once(get, other, tmp_path):
+    found = get({"pktgen": f"{other}@v1", "fwd": f"{other}@v1"})
+    assert found["pktgen"] is found["fwd"]
+    assert [path.name for path in (tmp_path / "guests").iterdir()] == ["0"]
+
+
+def test_the_reference_and_the_target_are_nobody_to_fetch(get):
+    assert get({"pcap": "reference"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("role", "who", "words"),
+    [
+        ("pcap", "{other}", "ixy-ci.toml: 'pcap' is missing\n  in other@"),
+        ("fwd", "{other}@v7", "no branch, tag or commit 'v7'"),
+        ("fwd", "{other}@", "is not the name of"),
+        ("fwd", "{other}/nothing", "there is no folder"),
+        ("fwd", "{other}/empty", "there is no ixy-ci.toml"),
+    ],
+)
+def test_who_cannot_play_is_a_usage_error_that_names_the_role(role, who, words, get, other):
+    (other / "empty").mkdir()
+    with pytest.raises(UsageError) as caught:
+        get({role: who.format(other=other)})
+    assert str(caught.value).startswith(f"who is to play {role}: ")
+    assert words in str(caught.value)
+
+
+def test_a_folder_that_the_target_names_is_not_looked_at(get, other):
+    with pytest.raises(UsageError, match=r"who is to play fwd: .* is not a repository elsewhere"):
+        get({}, fwd=str(other))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 BACK = "-back"
 REFERENCES = "references"
+REVERSED = "with its NICs the other way round"
 LONGEST = 1000
 
 Tried = dict[str, Mapping[str, Any]]
@@ -44,7 +45,7 @@ def _words(tried: Tried, *, red: bool) -> str:
 
 def _blame(tried: Tried, failing: Tried) -> str:
     roles = dict.fromkeys(map(_role, failing))
-    parts = [_fails(role, failing, "it" if len(roles) == 1 else role) for role in roles]
+    parts = [_fails(role, tried, "it" if len(roles) == 1 else role) for role in roles]
     if passing := {_role(part): None for part in tried if _role(part) not in {*roles, REFERENCES}}:
         parts.append(f"{_listed(passing)} pass{'es' if len(passing) == 1 else ''}")
     shown = {_role(part): _bundle(failing[part]) for part in reversed(failing)}
@@ -52,13 +53,15 @@ def _blame(tried: Tried, failing: Tried) -> str:
     return f"{_listed(roles)} (beside references {'; '.join(parts)}): {bundles}"
 
 
-def _fails(role: str, failing: Tried, name: str) -> str:
+def _fails(role: str, tried: Tried, name: str) -> str:
     """What a role fails; of fwd also which way round."""
-    there, back = (failing.get(part, {}).get("failing", []) for part in (role, role + BACK))
-    if not back or there == back:
-        return f"{name} fails {', '.join(there)}"
-    reverse = f"{', '.join(back)} with its NICs the other way round"
-    return f"{name} fails {', '.join(there)}, and {reverse}" if there else f"{name} fails {reverse}"
+    there, back = (tried[part]["failing"] if part in tried else None for part in (role, role + BACK))
+    if there == back or back is None:
+        return f"{name} fails {', '.join(there or ())}"
+    if not there:
+        return f"{name} fails {', '.join(back)} {REVERSED}"
+    other = f"and {', '.join(back)}" if back else "but nothing"
+    return f"{name} fails {', '.join(there)}, {other} {REVERSED}"
 
 
 def _bundle(found: Mapping[str, Any]) -> str:

@@ -28,11 +28,13 @@ def manifests(result):
 
 def test_a_red_forward_names_the_role_at_fault(runner, target, config):
     result = runner.run(target(fwd=FAULTY), PACKETS, FOLLOW, f"--ixy-config={config}")
-    red = {"capture-duplicates", "alone-fwd", "alone-fwd-back"}
+    red = {"capture-duplicates", "alone-fwd"}
     assert result.having("failure") == red, result.output
-    assert result.having("passed") == ALL - red | {"alone-pktgen", "alone-pcap"}
+    # its misbehaviour is made for one direction
+    assert result.having("passed") == ALL - red | {"alone-pktgen", "alone-fwd-back", "alone-pcap"}
     assert line_of(result).startswith(
-        "fault: fwd (beside references it fails duplicates; pktgen and pcap pass): ixy-artifacts/"
+        "fault: fwd (beside references it fails duplicates, but nothing with its NICs the other way round; "
+        "pktgen and pcap pass): ixy-artifacts/"
     )
     made = manifests(result)
     fwd, back = (made[number]["roles"]["fwd"]["environment"] for number in (3, 4))
@@ -71,9 +73,10 @@ def test_another_repository_plays_and_damaged_machines_are_made_anew(
     toml.write_text("".join(lines).replace('"./fwd ', '"rm -f $(command -v tc); exec ./fwd '))
     arguments = [PACKETS, FOLLOW, f"--ixy-config={config}", f"--ixy-role=pktgen={other}@main"]
     result = runner.run(folder, *arguments, "-k", "duplicates or fwd or pktgen")
-    assert result.having("failure") == {"capture-duplicates", "alone-fwd", "alone-fwd-back"}, result.output
+    assert result.having("failure") == {"capture-duplicates", "alone-fwd"}, result.output
+    assert "alone-fwd-back" in result.having("passed")
     assert result.having("skipped") == {"alone-pktgen"}
-    assert line_of(result).startswith("fault: fwd (beside references it fails duplicates): ixy-artifacts/")
+    assert line_of(result).startswith("fault: fwd (beside references it fails duplicates, but nothing with")
     first, references, anew, fwd, _ = manifests(result)
     assert first["guests"]["pktgen"]["label"] == first["roles"]["pktgen"]["player"]
     assert first["roles"]["pktgen"]["command"].startswith("./generator ")

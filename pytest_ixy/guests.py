@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from pytest_ixy import cast, source, target
 from pytest_ixy.errors import UsageError
 from pytest_ixy.spec import NAME
+from pytest_ixy.topology import FWD, PKTGEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_ixy.cast import Cast
+    from pytest_ixy.dialect import Dialect
     from pytest_ixy.target import Target
 
 Guests = Mapping[str, "Target"]
@@ -48,6 +50,15 @@ def fetch(players: Cast, asked: Cast, into: Path, *, timeout: float, exclude: Se
                 )
             found[role] = _able(fetched[key], role)
     return found
+
+
+def dialects(players: Cast, own: Target, guests: Guests) -> tuple[Dialect | None, Dialect | None]:
+    """What is sent, and what is made of it, as their repositories declare it.
+
+    The reference sends what the target declares.
+    """
+    sender, forwarder = (guests[role] if role in cast.guests(players) else own for role in (PKTGEN, FWD))
+    return sender.spec.dialect, forwarder.spec.dialect
 
 
 @contextmanager

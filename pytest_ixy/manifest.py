@@ -23,15 +23,14 @@ from pytest_ixy.bundle import (
     Run,
     TargetRecord,
 )
-from pytest_ixy.cast import REFERENCE, Cast, dialect_of, mixed
-from pytest_ixy.guests import Guests
+from pytest_ixy.cast import REFERENCE, TARGET, Cast, dialect_of, mixed
+from pytest_ixy.guests import Guests, dialects
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Provider, Testbed
 from pytest_ixy.settings import Settings
 from pytest_ixy.target import Target
 from pytest_ixy.terms import Terms
 from pytest_ixy.testbed import Hosts
-from pytest_ixy.topology import FWD, PKTGEN
 
 
 @dataclass(frozen=True)
@@ -49,24 +48,18 @@ class Setup:
 
     def program(self, role: str) -> Target | None:
         """The repository whose program plays that role; None for the reference."""
-        return None if self.cast[role] == REFERENCE else self._speaker(role)
+        if self.cast[role] == REFERENCE:
+            return None
+        return self.target if self.cast[role] == TARGET else self.guests[role]
 
     def player(self, role: str) -> str:
         """Who plays it, as the manifest says it."""
         return self.cast[role] if self.cast[role] in cast.PLAYERS else self.guests[role].record.label
 
-    def _speaker(self, role: str) -> Target:
-        """Whose dialect counts for that role: the reference speaks the target's."""
-        return self.target if self.cast[role] in cast.PLAYERS else self.guests[role]
-
     @property
     def terms(self) -> Terms:
-        """How the trial is to be judged: what the user asks for, over what the target does.
-
-        Raises:
-            UsageError: the dialects of those who play do not fit together.
-        """
-        sent, touched = (self._speaker(role).spec.dialect for role in (PKTGEN, FWD))
+        """How the trial is to be judged: what the user asks for, over what the target does."""
+        sent, touched = dialects(self.cast, self.target, self.guests)
         own = Terms(mixed(sent, touched), self.target.spec.rules)
         if sent and not touched:  # nobody says what fwd changes, so that nothing can be held against it
             own = own.over(Terms(rules={"payload": {"severity": "report"}}))

@@ -90,8 +90,7 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     config.add_cleanup(lambda: _release(config, owner, live))
     progress = Progress(live.show)
     got = _fetch(settings, workspace, progress, _own_files(config, settings))
-    players = cast.cast(got.spec, got.record.label, settings.roles)
-    visitors = _invite(players, settings, workspace, progress, _own_files(config, settings))
+    visitors = _invite(got, settings, workspace, progress, _own_files(config, settings))
     lab = Lab(
         settings=settings,
         target=got,
@@ -139,11 +138,15 @@ def _fetch(
 
 
 def _invite(
-    players: cast.Cast, settings: Settings, workspace: Workspace, progress: Progress, exclude: list[Path]
+    own: target.Target, settings: Settings, workspace: Workspace, progress: Progress, exclude: list[Path]
 ) -> guests.Guests:
+    """Who else plays; UsageError when they cannot play together."""
+    players = cast.cast(own.spec, own.record.label, settings.roles)
     with progress.phase("clone"):
         into, timeout = workspace.scratch / "guests", settings.timeouts.fetch
-        return guests.fetch(players, settings.roles, into, timeout=timeout, exclude=exclude)
+        found = guests.fetch(players, settings.roles, into, timeout=timeout, exclude=exclude)
+    cast.mixed(*guests.dialects(players, own, found))
+    return found
 
 
 def _repo(settings: Settings) -> str:

@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
+from pytest_ixy import target
 from pytest_ixy.errors import UsageError
-from pytest_ixy.guests import fetch
+from pytest_ixy.guests import dialects, fetch
 
 ALL = 'pktgen = "./gen"\nfwd = "./fwd"\n'
 OWN = {"pktgen": "target", "fwd": "target", "pcap": "target"}
@@ -74,6 +75,21 @@ def test_who_cannot_play_is_a_usage_error_that_names_the_role(role, who, words, 
         get({role: who.format(other=other)})
     assert str(caught.value).startswith(f"who is to play {role}: ")
     assert words in str(caught.value)
+
+
+def test_what_is_sent_and_what_is_made_of_it_is_as_their_repositories_declare(get, other):
+    (other / "ixy-ci.toml").write_text(ALL + '[dialect]\nname = "rust"\n')
+    own, players = fetched(other.parent / "own", "c"), {**OWN, "pktgen": str(other)}
+    found = get({"pktgen": str(other)})
+    assert [one.name for one in dialects(players, own, found)] == ["rust", "c"]
+    for alone in (OWN, {**OWN, "pktgen": "reference", "fwd": "reference"}):
+        assert [one.name for one in dialects(alone, own, found)] == ["c", "c"]
+
+
+def fetched(folder, dialect):
+    folder.mkdir()
+    (folder / "ixy-ci.toml").write_text(f'{ALL}pcap = "./cap"\n[dialect]\nname = "{dialect}"\n')
+    return target.fetch(str(folder), None, folder.parent / "fetched")
 
 
 def test_a_folder_that_the_target_names_is_not_looked_at(get, other):

@@ -127,14 +127,32 @@ def settle(sources):
     return left(settings).rules
 
 
-def left(settings):
+def left(settings, **guests):
     """The manifest of a trial with these settings and the ixy-ci.toml of the working directory."""
     target = Target(TARGET, spec.read(Path(), "it"), Path(), "")
     testbed = Testbed("run", forward_topology(settings.pci), ProviderRecord(name="qemu"), (), {})
-    cast = dict.fromkeys(players(), "target")
-    setup = manifest.Setup(testbed, registry.load("qemu"), {}, target, {}, settings, cast)
+    cast = {role: "owner/other" if role in guests else "target" for role in players()}
+    setup = manifest.Setup(testbed, registry.load("qemu"), {}, target, {}, settings, cast, guests)
     manifest.leave_unrun(setup, 100, Path("left"), Progress(lambda _: None))
     return bundles.load(Path("left")).manifest
+
+
+def test_who_sends_says_how_packets_look_and_who_forwards_what_becomes_of_them(tmp_path):
+    settings = resolve(cli={}, environ={}, ini={})
+    guest = Target(TARGET, spec.Spec(dialect=shipped("rust")), tmp_path, "")
+    Path("ixy-ci.toml").write_text(ROLES + '[dialect]\nname = "c"\n')
+    found = left(settings, pktgen=guest)
+    assert (found.dialect.sent, found.dialect.touched) == (shipped("rust").sent, shipped("c").touched)
+    assert found.guests == {"pktgen": TARGET}
+    assert found.rules == {}
+
+
+def test_where_nobody_says_what_becomes_of_them_it_is_only_reported(tmp_path):
+    Path("ixy-ci.toml").write_text(ROLES)
+    guest = Target(TARGET, spec.Spec(dialect=shipped("rust")), tmp_path, "")
+    found = left(resolve(cli={}, environ={}, ini={}), pktgen=guest)
+    assert found.dialect.sent == shipped("rust").sent
+    assert found.rules == {"payload": {"severity": "report"}}
 
 
 @pytest.mark.parametrize("strongest", range(len(SOURCES)))

@@ -30,9 +30,10 @@ class After:
         self._waiting: list[pytest.Item] = []
         self._numbers = (0, 0)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Put them last, whatever has shuffled the tests; where nothing is run, leave them out."""
+        items, self._session = session.items, session
         self._waiting = [item for item in items if waits(item.nodeid)]
         others = [item for item in items if not waits(item.nodeid)]
         items[:] = others if self._config.option.collectonly else others + self._waiting

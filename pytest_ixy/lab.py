@@ -144,7 +144,9 @@ class Lab:
         """Only whoever is on a node can play there, and the reference."""
         for role, player in players.items():
             if player not in {cast.REFERENCE, self.cast[role]}:
-                raise UsageError(f"{player!r} cannot play {role}, which is for {self.cast[role]!r} to play.")
+                raise UsageError(
+                    f"{role} can be played by the reference, or by whoever is to by --ixy-role and [roles]."
+                )
 
     def _next_folder(self) -> Path:
         return Path(f"{self.folder}-{self._trials + 1}") if self._trials else self.folder

@@ -120,8 +120,9 @@ OPTIONS = (
         "role",
         list,
         None,
-        "who plays a role: reference (stock tools: tcpreplay, tc, tcpdump) in place of the target's own "
-        "program. Can be given several times, and wins over [roles] in ixy-ci.toml",
+        "who plays a role in place of the target's own program: reference (stock tools: tcpreplay, tc, "
+        "tcpdump) or another repository, as for --ixy-repo, with @REF for a version: pktgen=owner/name@v1. "
+        "Can be given several times, and wins over [roles] in ixy-ci.toml",
         "ROLE=WHO",
     ),
     Option(

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from pytest_ixy.errors import UsageError
 
 PROTOCOLS = ("https", "http", "ssh", "git", "file")
+_KEYLESS = ("https://", "http://", "git://")
 _GITHUB = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
 _SCP = re.compile(r"(?:[A-Za-z0-9._][A-Za-z0-9._+-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?!/*$)[^:\s@-][^\s@]*")
 _LOGIN = re.compile(r"""(://|^|[\s'"])(?:[^\s/'":@]*:[^\s/'"]*|(?<=://)[^\s/'"]*)@""")
@@ -61,13 +62,17 @@ def parse(repo: str) -> Source:
 def remote(repo: str) -> Source:
     """The same for what somebody else wrote: a URL or OWNER/NAME, and nothing on this machine.
 
+    Nor is it fetched with this user's keys (ssh), which may open more than its author should see.
+
     Raises:
         UsageError: it is neither.
     """
     _refuse_odd(repo)
-    if ("://" in repo or _GITHUB.fullmatch(repo)) and not (found := _elsewhere(repo)).local:
-        return found
-    raise UsageError(f"{redact(repo)[:200]!r} is not a repository elsewhere", hint="give a URL or OWNER/NAME")
+    found = _elsewhere(repo) if repo.startswith(_KEYLESS) or _GITHUB.fullmatch(repo) else None
+    if found is None:
+        hint = "give a URL (https, http, git) or OWNER/NAME"
+        raise UsageError(f"{redact(repo)[:200]!r} is not a public repository elsewhere", hint=hint)
+    return found
 
 
 def versioned(text: str, *, here: bool) -> tuple[str, str | None]:

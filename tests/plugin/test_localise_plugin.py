@@ -28,6 +28,7 @@ class Done:
         self.xml = ET.parse(path) if path.exists() else None
         log = folder / "log.txt"
         self.trials = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
 
     @property
     def last(self):
@@ -48,7 +49,7 @@ class Done:
 @pytest.fixture
 def run(user, driver):  # noqa: F811
     def go(bad, *arguments):
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "labless"]
+        command = [sys.executable, "-m", "pytest", "-p", "labless"]
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(FOLDERS),
@@ -142,6 +143,15 @@ def test_with_k_those_that_wait_are_selected_as_others(run):
         "pcap",
     ]
     assert f"{TESTS + PARTS - 4} deselected" in done.last
+
+
+def test_those_that_failed_last_run_again_in_the_same_way(run):
+    run("fwd")
+    done = run("fwd", "--lf")
+    assert [case.rpartition("-")[2] for case in done.cases] == ["duplicates]", "fwd]", "back]"]
+    assert f"{TESTS - 1 + PARTS - 2} deselected" in done.last
+    assert "[100%]" in done.output
+    assert f"1 passed, {TESTS - 1 + PARTS} deselected" in run("", "--lf").last
 
 
 def test_nothing_runs_when_only_those_that_wait_are_selected(run):

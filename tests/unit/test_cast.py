@@ -69,7 +69,17 @@ def test_who_comes_from_elsewhere_may_play_what_the_target_cannot(tmp_path):
 @pytest.mark.parametrize(
     "who",
     [
-        *("./other", "../other", "/etc", "~/other", "file:///etc", "git@example.org:a/b", "x:y", "@main"),
+        *(
+            "./other",
+            "../other",
+            "/etc",
+            "~/other",
+            "file:///etc",
+            "ssh://git@example.org/a/b",
+            "git@example.org:a/b",
+            "x:y",
+            "@main",
+        ),
         *("owner", "https://", "ftp://example.org/x", "-o/x", "owner/name\\u0000", ""),
     ],
 )

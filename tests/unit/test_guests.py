@@ -93,5 +93,5 @@ def fetched(folder, dialect):
 
 
 def test_a_folder_that_the_target_names_is_not_looked_at(get, other):
-    with pytest.raises(UsageError, match=r"who is to play fwd: .* is not a repository elsewhere"):
+    with pytest.raises(UsageError, match=r"who is to play fwd: .* is not a public repository elsewhere"):
         get({}, fwd=str(other))

@@ -9,17 +9,21 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_ixy import build, bundle, cast, manifest, reference, testbed, trial
+from pytest_ixy import build, bundle, cast, manifest, reference, spots, testbed, trial
 from pytest_ixy.bundle import Build, Bundle, Phase
 from pytest_ixy.course import USUAL, Course
 from pytest_ixy.dialect import Dialect, shipped
 from pytest_ixy.errors import TargetError, UsageError
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Provider, Testbed
+from pytest_ixy.roles import environment
 from pytest_ixy.rules.meanwhile import Meanwhile
 from pytest_ixy.settings import Settings
+from pytest_ixy.spots import Spot
 from pytest_ixy.target import Target
 from pytest_ixy.testbed import Hosts
+
+SPARE_CAPTURE = "/tmp/capture.pcap"  # noqa: S108 - on a node, for who starts pcap by hand
 
 
 class Lab:
@@ -84,6 +88,8 @@ class Lab:
         """The target, sent to every node and built there; a failed build is an answer, not an error."""
         if self._builds is None:
             hosts = {role: host for role, host in self.hosts.items() if self.cast[role] == cast.TARGET}
+            for role in hosts:
+                spots.note(self.testbed.run, role, self._spot(role))
             build.send(hosts, self.target, self.scratch, self.progress)
             timeout = self.settings.timeouts.build
             self._builds = build.build(hosts, self.target, self.folder, timeout, self.progress)
@@ -91,6 +97,11 @@ class Lab:
                 manifest.leave_unrun(self._setup(), self.settings.packets, self.folder, self.progress)
                 self.latest = self.folder
         return self._builds
+
+    def _spot(self, role: str) -> Spot:
+        """Where a role could be run, for one that never gets to it."""
+        variables = environment(self.testbed.topology, SPARE_CAPTURE, self.settings.packets)
+        return Spot(build.folder_name(self.target), self.target.spec.command(role) or "", variables)
 
     def bundle(self) -> Bundle:
         """What one trial left, which is run at the first call; errors as of `run_trial`."""

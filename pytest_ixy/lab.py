@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_ixy import build, bundle, cast, manifest, reference, testbed, trial
+from pytest_ixy import build, bundle, cast, manifest, reference, spots, testbed, trial
 from pytest_ixy.bundle import Build, Bundle, Phase
 from pytest_ixy.course import USUAL, Course
 from pytest_ixy.dialect import Dialect, shipped
@@ -17,10 +17,14 @@ from pytest_ixy.errors import TargetError, UsageError
 from pytest_ixy.guests import Guests
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Provider, Testbed
+from pytest_ixy.roles import environment
 from pytest_ixy.rules.meanwhile import Meanwhile
 from pytest_ixy.settings import Settings
+from pytest_ixy.spots import Spot
 from pytest_ixy.target import Target
 from pytest_ixy.testbed import Hosts
+
+SPARE_CAPTURE = "/tmp/capture.pcap"  # noqa: S108 - on a node, for who starts pcap by hand
 
 
 class Lab:
@@ -92,6 +96,8 @@ class Lab:
         if self._builds is None:
             setup = self._setup()
             programs = {role: program for role in setup.hosts if (program := setup.program(role))}
+            for role, program in programs.items():
+                spots.note(self.testbed.run, role, self._spot(role, program))
             build.send(self.hosts, programs, self.scratch, self.progress)
             timeout = self.settings.timeouts.build
             self._builds = build.build(self.hosts, programs, self._built_in, timeout, self.progress)
@@ -99,6 +105,11 @@ class Lab:
                 manifest.leave_unrun(self._setup(), self.settings.packets, self._built_in, self.progress)
                 self.latest = self._built_in
         return self._builds
+
+    def _spot(self, role: str, program: Target) -> Spot:
+        """Where a role could be run, for one that never gets to it."""
+        variables = environment(self.testbed.topology, SPARE_CAPTURE, self.settings.packets)
+        return Spot(build.folder_name(program), program.spec.command(role) or "", variables)
 
     def bundle(self) -> Bundle:
         """What one trial left, which is run at the first call; errors as of `run_trial`."""

@@ -51,14 +51,29 @@ class Ledger:
         lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
         return [entry for line in lines if (entry := _entry(line))]
 
+    @property
+    def record(self) -> Path:
+        """The file beside it that tells how to visit the run; see `runs.py`."""
+        return record_of(self.path)
+
+    def fileno(self) -> int:
+        """The descriptor that the lock is tied to; whoever inherits it holds the lock too."""
+        return self._stream.fileno()
+
     def settle(self) -> None:
         """Forget the run: everything in the ledger is gone."""
+        self.record.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
         self._stream.close()
 
     def release(self) -> None:
-        """Leave the ledger for the next sweep, because something in it could not be removed."""
+        """Leave the ledger to another process that holds it, or to the next sweep."""
         self._stream.close()
+
+
+def record_of(path: Path) -> Path:
+    """The file beside the ledger at `path` that tells how to visit the run."""
+    return path.with_suffix(".json")
 
 
 def _entry(line: str) -> Entry | None:
@@ -113,3 +128,27 @@ def abandoned() -> Iterator[Ledger]:
         ledger = _locked(path, stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if ledger is not None:
             yield ledger
+
+
+def inherited(path: Path, descriptor: int) -> Ledger:
+    """The ledger that another process has created and handed over, with its lock."""
+    return Ledger(path, os.fdopen(descriptor, "w", encoding="utf-8"))
+
+
+def kept() -> Iterator[Path]:
+    """The ledgers whose owner lives."""
+    for path in sorted(paths.ledgers_folder().glob("*.jsonl")):
+        if is_owned(path):
+            yield path
+
+
+def is_owned(path: Path) -> bool:
+    """Whether the owner of the ledger at `path` lives."""
+    try:
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # settled just now; of another user (sudo)
+        pass
+    return False

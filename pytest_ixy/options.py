@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,8 @@ class Option:
 
     Attributes:
         name: Its name in `Settings`; the other names follow from it.
-        type: str, int, bool, Path, or list for one that can be given several times. Relative paths start
-            at the folder of whoever gave them.
+        type: str, int, bool, Path, timedelta, or list for one that can be given several times. Relative
+            paths start at the folder of whoever gave them.
         default: What counts when nobody gives it; None when there is nothing to assume.
         help: What it does, for `pytest --help`.
         metavar: What stands for the value in the help; empty for a switch.
@@ -135,6 +136,22 @@ OPTIONS = (
         choices=("never", "failed", "always"),
     ),
     Option("offline", bool, False, "cut the machines off the internet"),
+    Option(
+        "keep",
+        str,
+        "never",
+        "hold the machines after the run, to look at them with pytest-ixy ssh and logs: never, failed (when "
+        "a test has failed) or always (never)",
+        "WHEN",
+        choices=("never", "failed", "always"),
+    ),
+    Option(
+        "keep_for",
+        timedelta,
+        timedelta(hours=1),
+        "how long they are held, such as 30m or 8h; pytest-ixy release ends it before that (1h)",
+        "TIME",
+    ),
     Option(
         "image",
         Path,

@@ -23,6 +23,7 @@ PACKAGES = {
     "setpriv": "util-linux",
     "unshare": "util-linux",
     "git": "git",
+    "ssh": "openssh-client",
 }
 """The Debian and Ubuntu package that each program comes in."""
 

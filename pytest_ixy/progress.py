@@ -53,6 +53,10 @@ class Progress:
             self.phases.append(Phase(name=name, started=started, seconds=round(seconds, 3)))
             self._show(Step(name, "", seconds, over=True))
 
+    def pass_on(self, step: Step) -> None:
+        """Show a step of another process, whose phases are added when it is done."""
+        self._show(step)
+
     def tell(self, detail: str) -> None:
         """Show `detail` as the state of the current phase."""
         self._show(Step(self._name, detail, time.monotonic() - self._began))

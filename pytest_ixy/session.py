@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ixy import cast, guests, source, sweep, target, testbed
+from pytest_ixy import cast, guests, keeping, source, sweep, target, testbed
 from pytest_ixy.after import After
 from pytest_ixy.errors import IxyError, LabError, UsageError
+from pytest_ixy.keeping import Keeping
 from pytest_ixy.lab import Lab
 from pytest_ixy.live import Live
 from pytest_ixy.origin import Origin
@@ -76,8 +79,6 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     from pytest_ixy.report.collect import Reports
     from pytest_ixy.xdist import Controller
 
-    if threading.current_thread() is threading.main_thread():
-        _end_on_sigterm(config)
     for swept in sweep.sweep():
         live.say(f"swept what the killed run {swept.run} left: {', '.join(swept.removed) or 'nothing'}")
         for error in swept.errors:
@@ -86,20 +87,29 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     provider.check(settings)
     run = testbed.run_id(settings.scenario, source.parse(_repo(settings)).name)
     workspace = Workspace(run)
-    owner = config.stash[OWNER] = Owner(workspace, provider)
-    config.add_cleanup(lambda: _release(config, owner, live))
+    owner = config.stash[OWNER] = keeping.owner(settings, workspace, provider)
+    keeper = Keeping(settings, owner)
+    config.pluginmanager.register(keeper, "ixy-keeping")
+    config.add_cleanup(lambda: _release(config, owner, keeper, live))
+    if threading.current_thread() is threading.main_thread():
+        _end_on_sigterm(config, keeper)
     progress = Progress(live.show)
     got = _fetch(settings, workspace, progress, _own_files(config, settings))
     visitors = _invite(got, settings, workspace, progress, _own_files(config, settings))
+    folder = settings.artifacts / run
+
+    def made(make: Callable[[Any, Settings, Progress], Testbed]) -> Testbed:
+        return keeping.open_doors(workspace, make(lab_topology(settings), settings, progress), folder)
+
     lab = Lab(
         settings=settings,
         target=got,
         guests=visitors,
-        folder=settings.artifacts / run,
+        folder=folder,
         scratch=workspace.scratch,
         provider=owner.provider,
-        provision=lambda: owner.provision(lab_topology(settings), settings, progress),
-        renew=lambda: owner.renew(lab_topology(settings), settings, progress),
+        provision=lambda: made(owner.provision),
+        renew=lambda: made(owner.renew),
         progress=progress,
     )
     config.pluginmanager.register(Reports(config), "ixy-reports")
@@ -195,9 +205,14 @@ def _refuse_to_renew() -> Testbed:
     )
 
 
-def _end_on_sigterm(config: pytest.Config) -> None:
+def _end_on_sigterm(config: pytest.Config, keeper: Keeping) -> None:
     """Let SIGTERM end the session as Ctrl-C does: with reports, and with everything taken down."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        keeper.terminated = True
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGTERM, end)
 
     def restore() -> None:
         signal.signal(signal.SIGTERM, before)
@@ -205,8 +220,11 @@ def _end_on_sigterm(config: pytest.Config) -> None:
     config.add_cleanup(restore)
 
 
-def _release(config: pytest.Config, owner: Owner, live: Live) -> None:
-    """Take everything down, not to be interrupted: it takes a second, and a leak would take longer."""
+def _release(config: pytest.Config, owner: Owner, keeper: Keeping, live: Live) -> None:
+    """Take everything down, not to be interrupted: it takes a second, and a leak would take longer.
+
+    A testbed that is to be held is left to its holder.
+    """
     main = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
@@ -217,7 +235,7 @@ def _release(config: pytest.Config, owner: Owner, live: Live) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, the machines must go
         errors.append(f"{type(error).__name__}: {error}")
     try:
-        for text in [*errors, *owner.release()]:
+        for text in [*errors, *([] if keeper.hold(live.say) else owner.release())]:
             live.say(f"not taken down: {text}")
     finally:
         for number, handler in before.items():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ixy import cast, dialect, tomlfile
+from pytest_ixy import cast, dialect, timespan, tomlfile
 from pytest_ixy import given as giving
 from pytest_ixy.cast import Cast
 from pytest_ixy.config import Config, OpenStackTable, Timeouts
@@ -51,6 +52,8 @@ class Settings:
         terms: How to judge, as far as it does not stand in the target.
         roles: Who is to play which role, as far as it does not stand in the target.
         localise: Whether scenario localise follows forward: never, failed or always.
+        keep: Whether the testbed is held after the run: never, failed or always.
+        keep_for: How long it is held.
         asked: Of these what was asked for this time, on the command line and in the environment. A
             bundle is judged by what is on record unless somebody asks for something else.
     """
@@ -73,6 +76,8 @@ class Settings:
     asked: Terms = field(default_factory=Terms)
     roles: Cast = field(default_factory=dict)
     localise: str = "failed"
+    keep: str = "never"
+    keep_for: timedelta = timedelta(hours=1)
 
 
 def resolve(
@@ -189,6 +194,9 @@ def _convert(option: Option, given: Given) -> Any:
     if option.type is Path:
         return _path(given)
     text = given.text
+    if option.type is timedelta:
+        with given.blamed():
+            return timespan.parse(text)
     if option.choices and text not in option.choices:
         raise UsageError(f"{given.origin}: unknown {option.name} {text!r}{_near(option, text)}")
     return _anchored(text, given) if option.name == "repo" else text

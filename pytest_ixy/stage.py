@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from pytest_ixy import reference, roles
+from pytest_ixy import reference, roles, spots
 from pytest_ixy.build import folder_name
 from pytest_ixy.bundle import Exit, Run
 from pytest_ixy.course import Course
@@ -13,6 +13,7 @@ from pytest_ixy.manifest import Setup
 from pytest_ixy.parallel import all_at_once
 from pytest_ixy.remote import Stopped
 from pytest_ixy.roles import Order, Started
+from pytest_ixy.spots import Spot
 from pytest_ixy.testbed import close
 from pytest_ixy.topology import FWD, PKTGEN
 
@@ -52,6 +53,7 @@ class Stage:
             self.sending_since = self.now()
         ready, settle = (self._limits.ready, self._limits.settle) if waiting else (0.0, 0.0)
         order, host = self._order(role), self._setup.hosts[role]
+        spots.note(self._setup.testbed.run, role, Spot(order.folder, order.command, order.environment))
         self._played.append(roles.start(host, order, self._began, ready_timeout=ready, settle=settle))
 
     def _order(self, role: str) -> Order:

@@ -40,22 +40,30 @@ def _carries(pid: int, tag: str) -> bool:
         return False
 
 
-def _kill(pid: int, tag: str) -> None:
-    """Kill a process that carries `tag`, but not one that has got its id since."""
+def _signal(pid: int, tag: str, number: signal.Signals) -> None:
+    """Send a signal to a process that carries `tag`, but not to one that has got its id since."""
     with contextlib.suppress(ProcessLookupError):
         descriptor = os.pidfd_open(pid)
         try:
             if _carries(pid, tag):
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                signal.pidfd_send_signal(descriptor, number)
         finally:
             os.close(descriptor)
+
+
+def ask_to_end(tag: str) -> bool:
+    """Send SIGTERM to the processes that carry `tag`; False when there were none."""
+    found = processes(tag)
+    for pid in found:
+        _signal(pid, tag, signal.SIGTERM)
+    return bool(found)
 
 
 def end_processes(tag: str) -> bool:
     """Kill the processes that carry `tag` and wait until they are gone; False when there were none."""
     found = processes(tag)
     for pid in found:
-        _kill(pid, tag)
+        _signal(pid, tag, signal.SIGKILL)
     deadline = time.monotonic() + 10
     while processes(tag) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -22,6 +22,10 @@ EPILOG = """examples:
   pytest-ixy image list              what is kept, and how large it is
   pytest-ixy image remove --old      make room
   pytest-ixy sweep                   remove what killed runs left behind
+  pytest-ixy status                  which runs go on, and which testbeds are held?
+  pytest-ixy ssh fwd                 a shell where fwd ran, on a testbed that is held
+  pytest-ixy logs fwd -f             what fwd said, and goes on to say
+  pytest-ixy release                 end a held testbed
   pytest-ixy judge capture.pcap      ask the rules about a capture that is there already
   pytest-ixy rules                   what are the rules, and what can be set?
 
@@ -29,10 +33,12 @@ exit status: 0 all is well; 1 something is in the way or could not be done; 2 th
 
 To test a driver:
   pytest --ixy-repo=OWNER/NAME --html=report.html
+and to look at its machines when it fails:
+  pytest --ixy-repo=OWNER/NAME --ixy-keep=failed
 """
 
 
-COMMANDS = ("doctor", "image", "sweep", "judge", "rules")
+COMMANDS = ("doctor", "image", "sweep", "judge", "rules", "status", "ssh", "logs", "release")
 """Each is a module of this package."""
 
 
@@ -56,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only
     parser = _parser(arguments[0] if arguments else "")
     try:
-        parsed = parser.parse_args(arguments)
+        own, words = _split(arguments)
+        parsed = parser.parse_args(own, argparse.Namespace(words=words))
         if parsed.command is None:
             parser.print_help(sys.stderr)
             return USAGE
@@ -75,6 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (IxyError, OSError) as error:
         print(f"pytest-ixy: {error}", file=sys.stderr)  # noqa: T201
         return USAGE if isinstance(error, UsageError) else FOUND
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What is for us, and what stands behind `--` for another: argparse mixes the two up."""
+    if arguments[:1] != ["ssh"] or "--" not in arguments:
+        return list(arguments), []
+    place = list(arguments).index("--")
+    return list(arguments[:place]), list(arguments[place + 1 :])
 
 
 def _end(_number: int, _frame: object) -> None:

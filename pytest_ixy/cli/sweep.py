@@ -8,9 +8,11 @@ from typing import Any
 
 from pytest_ixy.cli.terminal import say
 from pytest_ixy.sweep import Swept
+from pytest_ixy.timespan import clock
 
 EPILOG = """Every run writes down what it makes before it makes it. What stands there of a run whose process
-is dead is removed; runs that are going on are not touched. The next run does the same by itself.
+is dead is removed; runs that are going on, and held testbeds (--ixy-keep), are not touched. The next
+run does the same by itself.
 
 examples:
   pytest-ixy sweep --dry-run     only say what would be removed
@@ -38,7 +40,19 @@ def run(arguments: argparse.Namespace) -> int:
     done = list(map(_show_plan, sweep.survey()) if arguments.dry_run else map(_show, sweep.sweep()))
     if not done:
         say("No killed run has left anything.")
+    _show_held()
     return 1 if any(swept.errors for swept in done) else 0
+
+
+def _show_held() -> None:
+    """What is there and has not been swept, because somebody wants it."""
+    from pytest_ixy import runs
+
+    for visit in runs.known():
+        if visit.until is not None:
+            node = next(iter(visit.accesses))
+            say(f"{visit.run}: held until {clock(visit.until)}")
+            say(f"  pytest-ixy ssh {node} --run {visit.run}\n  pytest-ixy release {visit.run}")
 
 
 def _show_plan(swept: Swept) -> Swept:

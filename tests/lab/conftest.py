@@ -150,7 +150,7 @@ def leftovers(state):
     ledgers = list((state / "pytest-ixy" / "ledgers").glob("*.jsonl"))
     found = [str(ledger) for ledger in ledgers]
     for run in [ledger.stem for ledger in ledgers]:
-        for part in ("net", "boot", *PROGRAMS):
+        for part in ("holder", "net", "boot", *PROGRAMS):
             found += [f"process {pid}: {run}-{part}" for pid in processes(f"{run}-{part}")]
     return found + [str(path) for path in scratch_of(state)]
 

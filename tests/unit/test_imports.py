@@ -14,15 +14,16 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
-    "words": "errors printable topology course options paths parallel thrift tomlkeys",
-    "files": "tomlfile dialect bundle capture source programs ledger",
+    "words": "errors printable topology course timespan options paths parallel thrift tomlkeys",
+    "files": "tomlfile dialect bundle capture source programs ledger spots",
     "tools": "check rules terms git remote config spec progress bare unpack",
     "parts": "cast given settings refs repository roles live verdict sample guess ruledoc",
+    "visits": "runs shell logfiles",
     "target and providers": "worktree pack target guests startup providers sweep origin replay",
     "report": "report",
-    "lab": "testbed reference",
+    "lab": "testbed holding reference",
     "trial": "build manifest stage trial lab",
-    "pytest's hooks": "after outcomes xdist",
+    "pytest's hooks": "after outcomes xdist keeping",
     "session": "session alone",
     "pytest's door": "fixtures plugin",
     "commands": "doctor cli",

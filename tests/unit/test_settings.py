@@ -6,6 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,7 @@ def test_defaults(tmp_path):
     assert settings.artifacts == tmp_path / "ixy-artifacts"
     assert (settings.qemu.image, settings.qemu.accel, settings.qemu.memory) == (None, "auto", 2048)
     assert (settings.timeouts.build, settings.timeouts.capture) == (1800.0, 60.0)
+    assert (settings.keep, settings.keep_for) == ("never", timedelta(hours=1))
 
 
 def test_config_of_ixy_ci_is_read_unchanged():
@@ -124,6 +126,11 @@ def test_switch_can_be_taken_back_by_a_higher_source():
     assert settle("[qemu]\noffline = true\n").offline is True
     assert settle("[qemu]\noffline = true\n", environ={"IXY_OFFLINE": "no"}).offline is False
     assert settle("[qemu]\noffline = false\n", cli={"offline": True}).offline is True
+
+
+def test_how_long_a_testbed_is_held():
+    settings = settle(cli={"keep": "failed"}, environ={"IXY_KEEP_FOR": "1h30m"}, ini={"keep": "always"})
+    assert (settings.keep, settings.keep_for) == ("failed", timedelta(hours=1, minutes=30))
 
 
 def test_empty_variables_count_as_unset():
@@ -247,6 +254,11 @@ def test_packets_are_a_whole_number(packets):
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
+        (
+            {"cli": {"keep": "sometimes"}},
+            "--ixy-keep: unknown keep 'sometimes'; known: never, failed, always",
+        ),
+        ({"cli": {"keep_for": "2"}}, "--ixy-keep-for: '2' is no time from a second to a week"),
         ({"ini": {"accel": "fast"}}, "ini key ixy_accel: unknown accel 'fast'; known: auto, kvm, tcg"),
         ({"environ": {"IXY_OFFLINE": "perhaps"}}, "IXY_OFFLINE: 'perhaps' is neither true nor false"),
         ({"cli": {"repo": "a\nb"}}, "--ixy-repo: 'a\\nb' has a control character"),

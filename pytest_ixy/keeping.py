@@ -1,0 +1,94 @@
+"""Whether the testbed is held when pytest ends (`--ixy-keep`), and what the user is told then."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_ixy import runs, shell
+from pytest_ixy.errors import LabError
+from pytest_ixy.holding.owner import HoldingOwner
+from pytest_ixy.providers.base import Provider, Testbed
+from pytest_ixy.runs import Visit
+from pytest_ixy.settings import Settings
+from pytest_ixy.testbed import Owner, Workspace
+from pytest_ixy.timespan import clock
+
+FAILED = {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERNAL_ERROR}
+
+
+def owner(settings: Settings, workspace: Workspace, provider: Provider) -> Owner:
+    """Who owns the testbed: a holder where it may be held, else this process."""
+    kind = Owner if settings.keep == "never" else HoldingOwner
+    return kind(workspace, provider)
+
+
+def open_doors(workspace: Workspace, testbed: Testbed, folder: Path) -> Testbed:
+    """Write down how to visit the testbed, for the other commands; the testbed, as it is."""
+    shell.write_known_hosts(workspace.scratch, testbed.accesses)
+    visit = Visit(
+        run=workspace.run,
+        folder=str(folder.absolute()),
+        scratch=str(workspace.scratch),
+        began=time.time(),
+        accesses=testbed.accesses,
+        consoles={node.name: node.console for node in testbed.nodes if node.console},
+    )
+    runs.write(workspace.book, visit)
+    return testbed
+
+
+class Keeping:
+    """Knows how the session went.
+
+    Attributes:
+        terminated: True when it was ended by SIGTERM: whoever sends that wants everything gone.
+    """
+
+    def __init__(self, settings: Settings, owner: Owner) -> None:
+        self._settings, self._owner = settings, owner
+        self._failed = False
+        self.terminated = False
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Note whether anything failed."""
+        self._failed = session.testsfailed > 0 or exitstatus in FAILED
+
+    def hold(self, say: Callable[[str], None]) -> bool:
+        """Hold the testbed if that is asked for, and tell how to visit it; False when it is not held."""
+        if (
+            not self._wanted()
+            or not isinstance(self._owner, HoldingOwner)
+            or not _can_be_visited(self._owner)
+        ):
+            return False
+        try:
+            visit = self._owner.hold(self._settings.keep_for.total_seconds())
+        except (LabError, OSError) as error:
+            say(f"the testbed is not held: {error}")
+            return False
+        for line in told(visit):
+            say(line)
+        return True
+
+    def _wanted(self) -> bool:
+        return not self.terminated and (self._settings.keep == "always" or self._failed)
+
+
+def _can_be_visited(owner: HoldingOwner) -> bool:
+    return owner.made and bool(runs.read(owner.workspace.book.path).accesses)
+
+
+def told(visit: Visit) -> Iterator[str]:
+    """How to visit a held testbed and how to end it, ready to paste into a shell."""
+    yield f"the testbed of {visit.run} is held until {clock(visit.until or 0)}"
+    for node, access in visit.accesses.items():
+        yield f"  {node}: {shlex.join(shell.words(access, Path(visit.scratch)))}"
+    yield f"  as a role ran there:  pytest-ixy ssh {next(iter(visit.accesses))} --run {visit.run}"
+    yield f"  logs and bundle:      {visit.folder}"
+    yield f"  end it:               pytest-ixy release {visit.run}"

@@ -1,0 +1,45 @@
+"""The command line of the system's ssh that leads to a node, and to the spot where its role was run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_ixy.remote import Access
+from pytest_ixy.spots import Spot
+
+KNOWN_HOSTS = "known_hosts"
+
+
+def write_known_hosts(scratch: Path, accesses: Mapping[str, Access]) -> None:
+    """Write the nodes' host keys where `words` tells ssh to look for them."""
+    known = [access for access in accesses.values() if access.host_key]
+    lines = [f"[{access.host}]:{access.port} {access.host_key}\n" for access in known]
+    (scratch / KNOWN_HOSTS).write_text("".join(lines), encoding="utf-8")
+
+
+def words(access: Access, scratch: Path) -> list[str]:
+    """The words of a command line that logs in to the node, with no regard to the user's own settings."""
+    found = ["ssh"]
+    if access.key and access.host_key:
+        found += ["-F", "none"]
+    if access.key:
+        found += ["-o", _file("IdentityFile", access.key), "-o", "IdentitiesOnly=yes"]
+    if access.host_key:
+        known = _file("UserKnownHostsFile", str(scratch / KNOWN_HOSTS))
+        found += ["-o", known, "-o", "StrictHostKeyChecking=yes"]
+    return [*found, "-p", str(access.port), f"{access.user}@{access.host}"]
+
+
+def _file(option: str, path: str) -> str:
+    """An option whose value is a path: ssh splits it at blanks and expands what stands behind `%`."""
+    return f'{option}="{path.replace("%", "%%")}"'
+
+
+def remote(access: Access, spot: Spot, command: str) -> str:
+    """What the node's shell is to do: at the spot, as root, run the command; a shell when it is empty."""
+    variables = [f"{name}={value}" for name, value in spot.environment.items()]
+    root = ["sudo", "-n"] if access.sudo else []
+    inner = ["bash", "-c", command] if command else ["bash"]
+    return f"cd -- {shlex.quote(spot.folder)}; exec {shlex.join([*root, 'env', *variables, *inner])}"

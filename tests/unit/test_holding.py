@@ -115,7 +115,9 @@ def owner(name):
 
 
 def provision(owner, packets=3, progress=None):
-    return owner.provision(forward_topology(PciAddresses()), settings(packets), progress or Progress())
+    made = owner.provision(forward_topology(PciAddresses()), settings(packets), progress or Progress())
+    assert until(lambda: len(processes(f"{made.run}-vm")) == 1)  # it goes by its name once exec has been
+    return made
 
 
 def alive(name):
@@ -237,7 +239,7 @@ def test_a_held_testbed_ends_when_its_time_is_over(start, name):
 def test_a_held_testbed_outlives_its_owner_and_is_released(start, name, capfd):
     assert told_to_hold(start("ready"), 600)
     assert list(sweep()) == []
-    assert alive(name) == {"holder", "vm"}
+    assert until(lambda: alive(name) == {"holder", "vm"})
     (visit,) = runs.known()
     assert visit.until is not None
     code = "import sys; from pytest_ixy.cli import main; sys.exit(main(['release']))"

@@ -125,6 +125,7 @@ class Config(Table):
     scenario: str | None = None
     artifacts: str | None = None
     dialect: str | None = None
+    idle: int | None = None
     rules: RuleTables = Field(default_factory=dict)
     qemu: QemuTable = QemuTable()
     timeouts: Timeouts = Timeouts()

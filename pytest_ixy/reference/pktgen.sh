@@ -7,7 +7,7 @@ quieten "$nic"
 trap 'kill "$sender" 2>/dev/null || true; exit 130' INT
 trap 'kill "$sender" 2>/dev/null || true; exit 143' TERM
 echo "ready: sending"
-tcpreplay -q -K --pps=25000 -i "$nic" packets.pcap &
+tcpreplay -q -K --pps="${PKTGEN_RATE:-25000}" -i "$nic" packets.pcap &
 sender=$!
 wait "$sender"
 sleep infinity &

@@ -23,7 +23,7 @@ LAYERS = {
     "lab": "testbed reference",
     "trial": "build manifest stage trial lab",
     "pytest's hooks": "outcomes xdist",
-    "session": "session alone",
+    "session": "session alone recovery beginning lifecycle",
     "pytest's door": "fixtures plugin",
     "commands": "doctor cli",
 }
@@ -45,6 +45,9 @@ JUDGEMENT = {
     "verdict",
     "report",
     "replay",
+    "recovery",
+    "beginning",
+    "lifecycle",
 }
 LAB = {
     "remote",

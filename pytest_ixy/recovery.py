@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 WAITING = 2048
 """Frames that rings and queues on the way may have held while nobody took them: they come first, and old."""
-TOLERANCE = 0.1
-"""The share of packets that may be missing beside what was lost meanwhile."""
+TOLERANCE = 0.25
+"""The share of packets that a busy lab may lose, beside what was lost meanwhile."""
 RULE = "recovery"
 
 
@@ -220,7 +220,5 @@ def _losses(evidence: Evidence, found: Stream) -> Iterator[str]:
 
 def _problems(evidence: Evidence, found: Stream) -> Iterator[str]:
     before, after = found.before.share(evidence.dialect.first), found.after.share()
-    if before > TOLERANCE:
-        yield f"{before:.1%} of the packets were lost before anything was done"
     if after > TOLERANCE + before:
         yield f"{after:.1%} of the packets are lost after it was over, {before:.1%} were before"

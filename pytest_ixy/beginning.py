@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ixy.recovery import TOLERANCE, WAITING, stream
-from pytest_ixy.rules.finding import Finding, failed, passed
+from pytest_ixy.rules.finding import Finding, failed, passed, skipped
 from pytest_ixy.rules.words import count
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ MISSED = 16
 def judge_unbroken(evidence: Evidence) -> Finding:
     """Whether a capture that began in mid-stream has all packets from there on."""
     if cause := evidence.unnumbered:
-        return failed(UNBROKEN, f"there is no stream: {cause}", {}, evidence.counters)
+        return skipped(UNBROKEN, cause)
     start = _start(evidence)
     found = stream(evidence, start, start).after
     numbers = {"first": found.lowest, "missing": found.missing(), "waited": start}
@@ -47,7 +47,7 @@ def _start(evidence: Evidence) -> int:
 def judge_first(evidence: Evidence) -> Finding:
     """Whether the first packet that came is the first that was sent, or nearly."""
     if cause := evidence.unnumbered:
-        return failed(FIRST, f"there is no stream: {cause}", {}, evidence.counters)
+        return skipped(FIRST, cause)
     lowest = min(int(batch.sequence.min()) for batch in evidence.numbered() if batch.sequence.size)
     missed = lowest - evidence.dialect.first
     if missed <= MISSED:

@@ -100,7 +100,7 @@ def judged(bundle: Bundle) -> Finding:
     message = "\n\n".join(f"{one.rule}: {one.title}\n{one.message}".rstrip() for one in shown)
     if failing:
         return Finding(case, "failed", title, found[0].numbers, message)
-    return Finding(case, "passed", title, found[0].numbers, found[0].message)
+    return replace(found[0], rule=case)
 
 
 def _findings(case: str, bundle: Bundle) -> list[Finding]:
@@ -130,7 +130,7 @@ def _as_usual(case: str, bundle: Bundle) -> Bundle:
     """The bundle as rules know such: without extras, and without who was killed on purpose."""
     roles = {name: run for name, run in bundle.manifest.roles.items() if name not in {PCAP_BACK, PKTGEN_BACK}}
     again = f"{FWD}-2"
-    if case == KILLED and again in roles and _was_killed(roles[FWD]):
+    if case == KILLED and {FWD, again} <= roles.keys() and _was_killed(roles[FWD]):
         roles[FWD] = roles.pop(again)
     return Bundle(bundle.path, bundle.manifest.model_copy(update={"roles": roles}), bundle.observed)
 

@@ -119,9 +119,14 @@ def too_short(evidence: Evidence) -> bool:
 def _window(evidence: Evidence, event: Event) -> tuple[int, int]:
     """The frames behind which it began, and behind which all is as if it had not been."""
     if event.before is not None and event.after is not None:
-        return event.before, event.after + WAITING
+        return _bounded(event.before), _bounded(event.after) + WAITING
     jump = _furthest(evidence)
     return jump, jump + WAITING
+
+
+def _bounded(frames: int) -> int:
+    """As many as a file can have: the manifest may come from anywhere."""
+    return min(max(frames, 0), 2**40)
 
 
 def _furthest(evidence: Evidence) -> int:
@@ -147,9 +152,11 @@ def judge_recovery(evidence: Evidence) -> Finding:
     event = course.events[0]
     begin, end = _window(evidence, event)
     found = stream(evidence, begin, end)
-    done = event.after if event.after is not None else begin
+    done = end - WAITING
     if evidence.observed.frames <= done:
         return _no_more(evidence, event)
+    if evidence.unnumbered:
+        return passed(RULE, f"{count(evidence.observed.frames - done, 'frame')} came after it", {})
     numbers = _numbers(evidence, found)
     lines = [*_told(event, found), *_losses(evidence, found)]
     problems = list(_problems(evidence, found))

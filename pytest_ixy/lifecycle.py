@@ -85,7 +85,7 @@ def attempt(case: str, packets: int, idle: int, who: Cast | None, run: Runs) -> 
         if case not in {RESTART, KILLED, LINK} or not too_short(Evidence(bundle)):
             return bundle
     raise LabError(
-        f"pcap had its {packets * TRIES[-1]:,} packets before anything could be shown.",
+        f"pcap had its {bundle.manifest.packets:,} packets before anything could be shown.",
         hint="give more: --ixy-packets=N",
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_ixy.rules.finding import Finding, failed, passed
+from pytest_ixy.rules.loss import MAX_RATIO
 from pytest_ixy.rules.words import count, one_line
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 WAITING = 2048
 """Frames that rings and queues on the way may have held while nobody took them: they come first, and old."""
-TOLERANCE = 0.25
-"""The share of packets that a busy lab may lose, beside what was lost meanwhile."""
+SWALLOWED = 0.1
+"""The share of packets that may be missing though the networks dropped none."""
 RULE = "recovery"
 
 
@@ -227,5 +228,13 @@ def _losses(evidence: Evidence, found: Stream) -> Iterator[str]:
 
 def _problems(evidence: Evidence, found: Stream) -> Iterator[str]:
     before, after = found.before.share(evidence.dialect.first), found.after.share()
-    if after > TOLERANCE + before:
+    if after > before + SWALLOWED and too_much(evidence, found.after):
         yield f"{after:.1%} of the packets are lost after it was over, {before:.1%} were before"
+
+
+def too_much(evidence: Evidence, part: Stretch) -> bool:
+    """Whether more is missing than a busy lab may lose: what `loss` allows, if the networks dropped it."""
+    missing, every = part.missing(), part.missing() + part.packets
+    drops = [nic.dropped for node in evidence.manifest.nodes for nic in node.nics if nic.dropped is not None]
+    swallowed = max(0, missing - sum(drops)) if drops else 0
+    return part.share() > MAX_RATIO.of(evidence.terms("loss")) or swallowed > SWALLOWED * every

@@ -34,7 +34,14 @@ GOOD = [*range(BEFORE), *range(BEFORE + LOST, N + LOST)]
 EVENT = Event(seconds=1.5, until=3.5, words="fwd is restarted", before=BEFORE, after=BEFORE)
 
 
-def bundle(tmp_path, case, frames, event=EVENT, **overrides):
+def counted(dropped):
+    """Nodes whose networks dropped so many frames in front of pcap."""
+    pcap, *others = make_nodes(2 * N, N)
+    nics = tuple(nic.model_copy(update={"dropped": dropped}) for nic in pcap.nics)
+    return (pcap.model_copy(update={"nics": nics}), *others)
+
+
+def bundle(tmp_path, case, frames, event=EVENT, dropped=0, **overrides):
     course = CourseRecord(words="", name=case, events=(event,) if event else ())
     return make_bundle(
         tmp_path,
@@ -42,7 +49,7 @@ def bundle(tmp_path, case, frames, event=EVENT, **overrides):
         packets=overrides.pop("count", N),
         scenario="lifecycle",
         course=course,
-        nodes=make_nodes(2 * N, N),
+        nodes=counted(dropped),
         **overrides,
     )
 
@@ -87,14 +94,31 @@ def test_no_packet_after_the_event_fails(tmp_path):
     assert "complete: pcap had not ended" in found.message
 
 
-def test_loss_that_goes_on_after_the_event_fails(tmp_path):
-    thin = [*range(BEFORE), *range(BEFORE + LOST, 2 * N + LOST - BEFORE, 2)]
-    found = judged(tmp_path, LINK, thin[:N])
-    assert found.title.startswith("50.0% of the packets are lost after it was over, 0.0% were before")
+def thinned(keep, among):
+    """Of those after the event only some."""
+    after = (number for number in range(BEFORE + LOST, 5 * N) if number % among < keep)
+    return [*range(BEFORE), *(next(after) for _ in range(N - BEFORE))]
+
+
+@pytest.mark.parametrize(
+    ("keep", "among", "dropped", "title"),
+    [
+        (1, 3, 100_000, "66.7% of the packets are lost after it was over, 0.0% were before"),
+        (4, 5, 100, "20.0% of the packets are lost after it was over, 0.0% were before"),
+        (4, 5, 5000, ""),
+        (4, 5, None, ""),
+        (19, 20, 0, ""),
+    ],
+    ids=["most", "not by a network", "by a network", "nobody knows", "few"],
+)
+def test_loss_that_goes_on_after_the_event_fails(tmp_path, keep, among, dropped, title):
+    found = judged(tmp_path, LINK, thinned(keep, among), dropped=dropped)
+    assert found.title.startswith(title)
+    assert found.failed is bool(title)
 
 
 def test_loss_that_was_there_before_is_no_fault_of_the_event(tmp_path):
-    thin = [*range(0, 2 * BEFORE, 2), *range(2 * BEFORE + LOST, 3 * N, 2)]
+    thin = [*range(0, 3 * BEFORE, 3), *range(3 * BEFORE + LOST, 5 * N, 3)]
     assert not judged(tmp_path, LINK, thin[:N]).failed
 
 
@@ -170,9 +194,14 @@ def test_a_late_capture_begins_anywhere_behind_what_waited(tmp_path, waited):
     assert (found.outcome, found.numbers) == ("passed", {"first": 7000, "missing": 0, "waited": waited})
 
 
-def test_a_late_capture_with_holes_fails(tmp_path):
-    found = judged(tmp_path, LATE, [*range(7000, 7000 + N // 2), *range(20_000, 20_000 + N // 2)], None)
-    assert found.title == "8,000 packets are missing (44.4%) after pcap began in mid-stream"
+@pytest.mark.parametrize(("dropped", "outcome"), [(100, "failed"), (7000, "passed")])
+def test_a_late_capture_with_holes_fails_unless_the_networks_made_them(tmp_path, dropped, outcome):
+    numbers = [*range(7000, 7000 + N // 2), *range(20_000, 20_000 + N // 2)]
+    found = judged(tmp_path, LATE, numbers, None, dropped=dropped)
+    assert found.outcome == outcome
+    assert outcome == "passed" or found.title == (
+        "8,000 packets are missing (44.4%) after pcap began in mid-stream"
+    )
 
 
 @pytest.mark.parametrize("case", [IDLE, AGAIN])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ixy.beginning import judge_first, judge_unbroken
 from pytest_ixy.bundle import Bundle
+from pytest_ixy.cases import AGAIN, DUPLEX, IDLE, KILLED, LATE, LINK, RESTART
 from pytest_ixy.cast import REFERENCE, TARGET
 from pytest_ixy.course import USUAL, Course, Extra, Moment, Relink, Restart
 from pytest_ixy.errors import LabError
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from pytest_ixy.bundle import Manifest, NodeRecord, Run
     from pytest_ixy.cast import Cast
 
-RESTART, KILLED, LATE, IDLE, DUPLEX, LINK, AGAIN = CASES = (
-    "fwd-restart", "fwd-killed", "pcap-late", "idle", "duplex", "link", "again",
-)  # fmt: skip
 ABOUT = {RESTART: FWD, KILLED: FWD, LATE: PCAP, DUPLEX: FWD, LINK: FWD}
 """Whose program a case is about: without one of the target there is nothing to try."""
 PCAP_BACK, PKTGEN_BACK = "pcap-back", "pktgen-back"

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
-    "words": "errors printable topology course options paths parallel thrift tomlkeys",
+    "words": "errors printable topology cases course options paths parallel thrift tomlkeys",
     "files": "tomlfile dialect bundle capture source programs ledger",
     "tools": "check rules terms git remote config spec progress bare unpack",
     "parts": "cast given settings refs repository roles live verdict sample guess ruledoc",

@@ -10,9 +10,9 @@ from captures import Packet, ixy_frame, packets, pcap
 
 from pytest_ixy import beginning, lifecycle, recovery
 from pytest_ixy.bundle import BACK, CAPTURE, CaptureRecord, CourseRecord, Event, Exit, load
+from pytest_ixy.cases import AGAIN, CASES, DUPLEX, IDLE, KILLED, LATE, LINK, RESTART
 from pytest_ixy.course import Restart
 from pytest_ixy.errors import LabError
-from pytest_ixy.lifecycle import AGAIN, CASES, DUPLEX, IDLE, KILLED, LATE, LINK, RESTART
 from pytest_ixy.rules import Evidence
 
 N = 10_000

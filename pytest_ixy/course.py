@@ -37,7 +37,7 @@ class Players(Protocol):
 
 @dataclass(frozen=True)
 class Moment:
-    """When something is due: once traffic is so old, and pcap has written about so many packets."""
+    """When something is due: once traffic is so old, and about so many packets have come to pcap."""
 
     seconds: float = 0.0
     packets: int = 0

@@ -70,7 +70,6 @@ def run(  # noqa: PLR0913, PLR0917
     trial.play()
     counted = manifest.difference(before, setup.provider.counters(setup.testbed))
     capture = trial.fetch(onlooker)
-    trial.fetch_back()
     outcome = Outcome(started, trial.stage.runs(), capture, counted, trial.course())
     return manifest.leave(setup, packets, outcome, folder, progress)
 
@@ -191,6 +190,7 @@ class _Trial:
         """Bring the capture over; a missing one is the target's doing and is recorded as such."""
         host, local = self._setup.hosts[PCAP], self._folder / bundles.CAPTURE
         with self._progress.phase("fetch"):
+            self._fetch_back()
             try:
                 size = host.fetch(
                     self.stage.capture,
@@ -205,7 +205,7 @@ class _Trial:
             onlooker.finish()
         return self._watched.model_copy(update={"file": bundles.CAPTURE, "bytes": size})
 
-    def fetch_back(self) -> None:
+    def _fetch_back(self) -> None:
         """Bring the capture of the way back over, if there is one."""
         for extra in self._course.extras:
             if extra.role == PCAP:

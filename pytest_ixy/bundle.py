@@ -3,6 +3,7 @@
 BUNDLE/
   manifest.json          `Manifest`, everything that is known about the trial
   capture.pcap           what the pcap role wrote
+  capture-back.pcap      the same at the other end, where packets were sent both ways
   target.diff            how the work tree differed from the commit (dirty targets only)
   build/ROLE.log         output of the build commands on that role's node
   roles/ROLE.log         output of the role while it ran
@@ -24,6 +25,7 @@ from pytest_ixy.tomlfile import RuleTables
 
 MANIFEST = "manifest.json"
 CAPTURE = "capture.pcap"
+BACK = "capture-back.pcap"
 DIFF = "target.diff"
 LARGEST_MANIFEST = 16 << 20
 
@@ -191,10 +193,19 @@ class CaptureRecord(Record):
 
 
 class Event(Record):
-    """Something that was done to the trial, at so many seconds after `Manifest.started`."""
+    """Something that was done to the trial; times are seconds since `Manifest.started`.
+
+    Attributes:
+        seconds, until: When it began, and when it was over.
+        words: What.
+        before, after: Frames that had come to pcap's node by then; None where nobody counted.
+    """
 
     seconds: float
     words: str
+    until: float | None = None
+    before: int | None = None
+    after: int | None = None
 
 
 class CourseRecord(Record):
@@ -202,15 +213,19 @@ class CourseRecord(Record):
 
     Attributes:
         words: What was unusual.
+        name: Of the test that asked for it, empty where none did.
         seconds: The trial was to end when traffic was so old; None where pcap's end was its end.
         swapped: fwd had its NICs the other way round.
         events: What was done, in order.
+        back: The capture of the way back, where packets were sent both ways.
     """
 
     words: str
+    name: str = ""
     seconds: float | None = None
     swapped: bool = False
     events: tuple[Event, ...] = ()
+    back: CaptureRecord | None = None
 
 
 class Manifest(Record):

@@ -22,10 +22,22 @@ class Players(Protocol):
         """Stop it, as at the end of a trial."""
         ...
 
+    def kill(self, role: str) -> None:
+        """End it by SIGKILL, so that it can put nothing in order."""
+        ...
+
+    def link(self, role: str, *, up: bool) -> None:
+        """Let all links of its node come up or go down; NotOfferedError where nobody can."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, less when a role ends meanwhile."""
+        ...
+
 
 @dataclass(frozen=True)
 class Moment:
-    """When something is due: once traffic is so old, and pcap has written about so many packets."""
+    """When something is due: once traffic is so old, and about so many packets have come to pcap."""
 
     seconds: float = 0.0
     packets: int = 0
@@ -51,20 +63,50 @@ class Act(Protocol):
 
 @dataclass(frozen=True)
 class Restart:
-    """A role is stopped and started again."""
+    """A role is stopped, or killed, and started again."""
 
     role: str
     at: Moment
+    killed: bool = False
 
     @property
     def words(self) -> str:
         """For people."""
-        return f"{self.role} is restarted"
+        return f"{self.role} is {'killed and started again' if self.killed else 'restarted'}"
 
     def perform(self, players: Players) -> None:
         """Wait for it to be ready again."""
-        players.stop(self.role)
+        (players.kill if self.killed else players.stop)(self.role)
         players.start(self.role, waiting=True)
+
+
+@dataclass(frozen=True)
+class Relink:
+    """The links of a role's node go down for some seconds."""
+
+    role: str
+    at: Moment
+    seconds: float = 1.0
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"the links of {self.role} are down for {self.seconds:g} s"
+
+    def perform(self, players: Players) -> None:
+        """Down and up."""
+        players.link(self.role, up=False)
+        players.wait(self.seconds)
+        players.link(self.role, up=True)
+
+
+@dataclass(frozen=True)
+class Extra:
+    """One more player in a trial: the reference plays `role` on the node of another role."""
+
+    name: str
+    role: str
+    node: str
 
 
 @dataclass(frozen=True)
@@ -72,18 +114,30 @@ class Course:
     """How a trial goes; the usual way by default.
 
     Attributes:
-        order: The roles as they are started one after the other.
+        name: Of the test that asks for it, so that its bundle is known again; empty for none.
+        order: The roles and extras as they are started one after the other.
         pauses: Seconds to let pass before a role is started, by role.
         acts: What is done while the trial runs, in this order.
         seconds: The trial ends when traffic is so old; None to end it when pcap has its packets.
         swapped: fwd is given its two NICs the other way round, so traffic goes through it backwards.
+        extras: Who plays beside the three roles.
+        spare: Packets that the reference pktgen must have beyond those of a usual trial: they get lost.
+        rate: Packets a second that the reference pktgen sends; None for its usual rate.
     """
 
+    name: str = ""
     order: tuple[str, ...] = ORDER
     pauses: Mapping[str, float] = field(default_factory=dict)
     acts: tuple[Act, ...] = ()
     seconds: float | None = None
     swapped: bool = False
+    extras: tuple[Extra, ...] = ()
+    spare: int = 0
+    rate: int | None = None
+
+    def beside(self, name: str) -> Extra | None:
+        """The extra of that name, if there is one."""
+        return next((one for one in self.extras if one.name == name), None)
 
     @property
     def words(self) -> str:
@@ -94,6 +148,7 @@ class Course:
             *(act.words for act in self.acts),
             f"it ends after {self.seconds:g} s" if self.seconds is not None else "",
             "fwd has its NICs the other way round" if self.swapped else "",
+            *(f"{one.name} plays {one.role} on the node of {one.node}" for one in self.extras),
         ]
         return "; ".join(filter(None, parts))
 

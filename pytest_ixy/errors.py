@@ -35,8 +35,16 @@ class UsageError(IxyError):
     kind = "usage error"
 
 
-class NotRecordedError(UsageError):
-    """A replay was asked for what only a lab has: the test that needs it is skipped."""
+class NotHereError(UsageError):
+    """A test asks for what is not to be had here: it is skipped."""
+
+
+class NotRecordedError(NotHereError):
+    """A replay was asked for what only a lab has."""
+
+
+class NotOfferedError(NotHereError):
+    """A provider was asked for what it cannot do."""
 
 
 class LabError(IxyError):

@@ -34,12 +34,12 @@ def _origin(request: pytest.FixtureRequest) -> Origin:
 
 def _once(request: pytest.FixtureRequest, fixture: str, work: Callable[[], T]) -> T:
     """Do the work; when it fails, the tests after this one are skipped with that cause."""
-    from pytest_ixy.errors import IxyError, LabError, NotRecordedError
+    from pytest_ixy.errors import IxyError, LabError, NotHereError
     from pytest_ixy.session import OUTCOMES
 
     try:
         return work()
-    except NotRecordedError:
+    except NotHereError:
         raise
     except OSError as error:
         request.config.stash[OUTCOMES].failed(fixture, f"lab error: {error}")
@@ -238,5 +238,32 @@ def ixy_alone(request: pytest.FixtureRequest, ixy_bench: Bench) -> Callable[[str
         request.node.stash[ALONE] = tried.as_dict()
         if tried.failing:
             pytest.fail(tried.words, pytrace=False)
+
+    return check
+
+
+@pytest.fixture
+def ixy_lifecycle(
+    request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]
+) -> Callable[[str], Finding]:
+    """Call it with a case of scenario lifecycle: the test fails unless the target stands it."""
+    from pytest_ixy import lifecycle
+    from pytest_ixy.startup import settings_of
+
+    origin, settings = _origin(request), settings_of(request.config)
+
+    def run(packets: int, who: Cast | None, course: Course) -> Bundle:
+        return ixy_trial(packets=packets, players=who, course=course)
+
+    def check(case: str) -> Finding:
+        who = None
+        if settings.replay is None:
+            if cause := lifecycle.pointless(case, origin.cast):
+                pytest.skip(cause)
+            who = lifecycle.players(case, origin.cast)
+        bundle = lifecycle.attempt(case, settings.packets, settings.idle, who, run)
+        finding = lifecycle.judged(bundle)
+        _settle(request, finding, bundle)
+        return finding
 
     return check

@@ -144,7 +144,8 @@ class Lab:
         count = packets or self.settings.packets
         setup = self._setup(players)
         dialect = setup.terms.dialect or shipped()
-        self._send_reference(setup.cast, dialect, count)
+        self._send_reference(setup.cast, dialect, count + course.spare)
+        self._send_extras(course, dialect, count + course.spare)
         with Meanwhile(dialect) as meanwhile:
             made = trial.run(setup, count, folder, self.progress, meanwhile, course)
         made.observed = meanwhile.observed
@@ -170,6 +171,15 @@ class Lab:
             with self.progress.phase("send"):
                 reference.send(self.hosts, new, dialect, packets, self.scratch)
         self._sent |= dict.fromkeys(new, packets)
+
+    def _send_extras(self, course: Course, dialect: Dialect, packets: int) -> None:
+        """The same for those who play beside the roles."""
+        for extra in course.extras:
+            if packets > self._sent.get(extra.name, 0):
+                hosts = {extra.role: self.hosts[extra.node]}
+                with self.progress.phase("send"):
+                    reference.send(hosts, [extra.role], dialect, packets, self.scratch)
+                self._sent[extra.name] = packets
 
     def _begin_trial(self) -> None:
         """Count it, and forget the phases of the one before, which are not of its bundle."""

@@ -88,8 +88,9 @@ OPTIONS = (
         "scenario",
         str,
         "forward",
-        "what to run: forward (pktgen -> fwd -> pcap), or localise (one program of the target at a time "
-        "beside references: which one is at fault)",
+        "what to run: forward (pktgen -> fwd -> pcap), localise (one program of the target at a time "
+        "beside references: which one is at fault), or lifecycle (restarts, a late start, idleness, both "
+        "ways at once, a link that goes down)",
         "NAME",
     ),
     Option("packets", int, 100_000, "how many packets pcap captures (100000)", "N", minimum=1),
@@ -135,6 +136,7 @@ OPTIONS = (
         "WHEN",
         choices=("never", "failed", "always"),
     ),
+    Option("idle", int, 60, "seconds without traffic in scenario lifecycle (60)", "SECONDS", maximum=86_400),
     Option("offline", bool, False, "cut the machines off the internet"),
     Option(
         "keep",

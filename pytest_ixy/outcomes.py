@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_ixy.build import first_failure
-from pytest_ixy.errors import IxyError, LabError, NotRecordedError
+from pytest_ixy.errors import IxyError, LabError, NotHereError
 from pytest_ixy.origin import Origin
 from pytest_ixy.rules.words import plain
 from pytest_ixy.startup import scenarios_folder
@@ -67,7 +67,7 @@ class Outcomes:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Show our errors as their text, and tell the reports which target and bundle this is about."""
         report = yield
-        if call.excinfo is not None and isinstance(call.excinfo.value, NotRecordedError):
+        if call.excinfo is not None and isinstance(call.excinfo.value, NotHereError):
             report.outcome = "skipped"
             report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: {call.excinfo.value.what}")
         elif call.excinfo is not None and isinstance(call.excinfo.value, IxyError):

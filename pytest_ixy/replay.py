@@ -117,9 +117,12 @@ class Replay:
         self,
         packets: int | None = None,  # noqa: ARG002 - as a lab's
         players: Cast | None = None,  # noqa: ARG002
-        course: Course = USUAL,  # noqa: ARG002
-    ) -> NoReturn:
-        """There cannot be another one."""
+        course: Course = USUAL,
+    ) -> Bundle:
+        """The trial, if it was one of a course of that name; there cannot be another one."""
+        record = self._bundle.manifest.course
+        if course.name and record and record.name == course.name:
+            return self.bundle()
         raise _not_recorded("another trial")
 
     def renew(self) -> NoReturn:
@@ -161,3 +164,5 @@ def _files(manifest: Manifest) -> Iterator[str]:
     yield from (run.log for run in manifest.roles.values())
     yield from (node.console for node in manifest.nodes if node.console)
     yield from filter(None, [manifest.capture.file])
+    if manifest.course and manifest.course.back and manifest.course.back.file:
+        yield manifest.course.back.file

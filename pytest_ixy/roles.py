@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +36,7 @@ class Order:
     role: str
     name: str
     command: str
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     folder: str
     log: Path
     ready: re.Pattern[str] | None

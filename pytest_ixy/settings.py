@@ -47,6 +47,7 @@ class Settings:
         config: The config.toml that was read, if any.
         packets: N, the number of packets that pcap captures.
         given: Names of the options that somebody gave, on the command line or elsewhere.
+        idle: Seconds without traffic in scenario lifecycle.
         offline: True to cut the machines off the internet.
         openstack: That table of config.toml, kept as it is.
         terms: How to judge, as far as it does not stand in the target.
@@ -74,6 +75,7 @@ class Settings:
     given: frozenset[str] = frozenset()
     terms: Terms = field(default_factory=Terms)
     asked: Terms = field(default_factory=Terms)
+    idle: int = 60
     roles: Cast = field(default_factory=dict)
     localise: str = "failed"
     keep: str = "never"

@@ -8,14 +8,15 @@ from pathlib import Path
 from pytest_ixy import reference, roles, spots
 from pytest_ixy.build import folder_name
 from pytest_ixy.bundle import Exit, Run
-from pytest_ixy.course import Course
+from pytest_ixy.cast import REFERENCE
+from pytest_ixy.course import Course, Extra
 from pytest_ixy.manifest import Setup
 from pytest_ixy.parallel import all_at_once
 from pytest_ixy.remote import Stopped
 from pytest_ixy.roles import Order, Started
 from pytest_ixy.spots import Spot
 from pytest_ixy.testbed import close
-from pytest_ixy.topology import FWD, PKTGEN
+from pytest_ixy.topology import FWD, PCAP, PKTGEN
 
 
 class Stage:
@@ -32,10 +33,12 @@ class Stage:
     def __init__(self, setup: Setup, packets: int, folder: Path, course: Course) -> None:
         self._setup, self._packets, self._folder, self._course = setup, packets, folder, course
         self._limits = setup.settings.timeouts
-        # on the node, where a name of its own is all the safety that is needed
-        self.capture = f"/tmp/ixy-{setup.testbed.run}-{time.monotonic_ns()}.pcap"  # noqa: S108
+        # on the nodes, where a name of its own is all the safety that is needed
+        self._file = f"/tmp/ixy-{setup.testbed.run}-{time.monotonic_ns()}"  # noqa: S108
+        self.capture = self.capture_of(PCAP)
         self._began = time.monotonic()
         self._played: list[Started] = []
+        self._nodes: dict[str, str] = {}
         self._stopped: dict[str, Stopped] = {}
         self.sending_since = 0.0
         self.ended: dict[str, float] = {}
@@ -46,14 +49,26 @@ class Stage:
         """Seconds since the trial began."""
         return time.monotonic() - self._began
 
+    def capture_of(self, name: str) -> str:
+        """The file on its node that a role or extra of that name captures to."""
+        return f"{self._file}-{name}.pcap"
+
     def start(self, role: str, *, waiting: bool) -> None:
-        """Start a role; LabError when its node was lost."""
+        """Start a role or an extra; LabError when its node was lost."""
         if role == PKTGEN:
-            self._setup.provider.begin_traffic(self._setup.testbed)
+            if not self._course.extras:  # where its machine captures too, it must not stand still
+                self._setup.provider.begin_traffic(self._setup.testbed)
             self.sending_since = self.now()
         ready, settle = (self._limits.ready, self._limits.settle) if waiting else (0.0, 0.0)
-        order, host = self._order(role), self._setup.hosts[role]
-        spots.note(self._setup.testbed.run, role, Spot(order.folder, order.command, order.environment))
+        extra = self._course.beside(role)
+        node = extra.node if extra else role
+        order = self._extra(extra) if extra else self._order(role)
+        if any(self._nodes[one.order.name] == node for one in self._running()):
+            order.environment["NIC_SHARED"] = "1"
+        self._nodes[order.name] = node
+        host = self._setup.hosts[node]
+        if not extra:
+            spots.note(self._setup.testbed.run, role, Spot(order.folder, order.command, order.environment))
         self._played.append(roles.start(host, order, self._began, ready_timeout=ready, settle=settle))
 
     def _order(self, role: str) -> Order:
@@ -71,8 +86,27 @@ class Stage:
             player=self._setup.player(role),
         )
 
+    def _extra(self, extra: Extra) -> Order:
+        """The reference, on the other role's NIC."""
+        environment = self._environment(extra.role)
+        nic = self._setup.testbed.topology.node(extra.node).nics[0]
+        environment[f"PCI_ADDR_{extra.role.upper()}"] = nic.pci
+        environment["PCAP_OUT"] = self.capture_of(extra.name)
+        return Order(
+            role=extra.name,
+            name=extra.name,
+            command=reference.command(extra.role),
+            environment=environment,
+            folder=reference.REMOTE,
+            log=self._folder / "roles" / f"{extra.name}.log",
+            ready=reference.READY,
+            player=REFERENCE,
+        )
+
     def _environment(self, role: str) -> dict[str, str]:
         found = roles.environment(self._setup.testbed.topology, self.capture, self._packets)
+        if self._course.rate:
+            found["PKTGEN_RATE"] = str(self._course.rate)
         if self._course.swapped and role == FWD:
             one, other = "PCI_ADDR_FWD_SRC", "PCI_ADDR_FWD_DST"
             found[one], found[other] = found[other], found[one]
@@ -84,6 +118,41 @@ class Stage:
         for one in self._running():
             if one.order.role == role:
                 self._stopped[one.order.name] = self._stop(one)
+
+    def kill(self, role: str) -> None:
+        """End a role that runs by SIGKILL; LabError when its node was lost."""
+        self.note_ended()
+        for one in self._running():
+            if one.order.role == role:
+                self._stopped[one.order.name] = one.process.kill(self._limits.stop)
+                self.ended[one.order.name] = round(self.now(), 3)
+
+    def link(self, role: str, *, up: bool) -> None:
+        """Let all links of a role's node come up or go down."""
+        testbed = self._setup.testbed
+        for number in range(len(testbed.topology.node(role).nics)):
+            self._setup.provider.link(testbed, role, number, up=up)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, less when a role ends meanwhile."""
+        end = self.now() + seconds
+        while self.now() < end and not self.note_ended():
+            time.sleep(roles.POLL)
+
+    @property
+    def captures(self) -> tuple[str, ...]:
+        """The names of all that capture: pcap, and extras that play it."""
+        return (PCAP, *(one.name for one in self._course.extras if one.role == PCAP))
+
+    @property
+    def captured(self) -> bool:
+        """True when all that capture have ended."""
+        return self.early.keys() >= set(self.captures)
+
+    def delivered(self) -> int | None:
+        """Frames that came to pcap's node since it was made; None where nobody counts."""
+        counted = self._setup.provider.counters(self._setup.testbed).get(PCAP, ())
+        return sum(nic.received or 0 for nic in counted) if counted else None
 
     def stop_all(self) -> None:
         """Stop whatever still runs, all at once; note what had ended before it was told to."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from pytest_ixy import bundle as bundles
 from pytest_ixy import manifest, roles
 from pytest_ixy.bundle import Bundle, CaptureRecord, CourseRecord, Event
-from pytest_ixy.course import USUAL, Act, Course
+from pytest_ixy.course import USUAL, Act, Course, Extra
 from pytest_ixy.manifest import Outcome, Setup
 from pytest_ixy.progress import Progress
 from pytest_ixy.remote import Process, RemoteFileMissing
@@ -82,11 +82,14 @@ class _Trial:
         self._limits, self._course = setup.settings.timeouts, course
         self.stage = Stage(setup, packets, folder, course)
         self._events: list[Event] = []
+        self._at_first: int | None = None
+        self._back: CaptureRecord | None = None
         deadline = deadline_for(setup.settings, packets) if course.seconds is None else course.seconds
         self._watched = CaptureRecord(file=None, deadline=deadline)
 
     def play(self) -> None:
         """Start the roles, wait for the trial's end, stop the roles."""
+        self._at_first = self.stage.delivered()
         try:
             with self._progress.phase("start"):
                 self._start()
@@ -104,23 +107,17 @@ class _Trial:
         order = self._course.order
         for role in order:
             self._progress.tell(role)
-            self._pause(self._course.pauses.get(role, 0.0))
+            self.stage.wait(self._course.pauses.get(role, 0.0))
             self.stage.start(role, waiting=role not in {PKTGEN, order[-1]})
             if self.stage.note_ended():
                 return
-
-    def _pause(self, seconds: float) -> None:
-        """Let time pass, less when a role ends meanwhile."""
-        end = self.stage.now() + seconds
-        while self.stage.now() < end and not self.stage.note_ended():
-            time.sleep(POLL)
 
     def _watch(self) -> None:
         """Wait until pcap ends, time is up, or another role's end makes waiting useless."""
         sizes = roles.watch_size(self._setup.hosts[PCAP], self.stage.capture)
         acts = deque(self._course.acts)
         try:
-            while PCAP not in self.stage.early:
+            while not self.stage.captured:
                 self.stage.note_ended()
                 self._look(sizes)
                 if self._watched.seconds > self._patience():
@@ -132,27 +129,49 @@ class _Trial:
 
     def _perform(self, acts: deque[Act]) -> None:
         """Do the next thing that is to be done, if it is time for it."""
-        written = max(0, (self._watched.written or 0) - PCAP_HEADER) // RECORD
-        if acts and self._watched.seconds >= acts[0].at.seconds and written >= acts[0].at.packets:
-            act = acts.popleft()
+        if not acts or self._watched.seconds < acts[0].at.seconds:
+            return
+        delivered = self._delivered()
+        if self._come(delivered) >= acts[0].at.packets:
+            act, began = acts.popleft(), self.stage.now()
             self._progress.tell(act.words)
-            self._events.append(Event(seconds=round(self.stage.now(), 3), words=act.words))
             act.perform(self.stage)
+            until, after = self.stage.now(), self._delivered()
+            times = {"seconds": round(began, 3), "until": round(until, 3)}
+            self._events.append(Event(words=act.words, before=delivered, after=after, **times))
+            more = {"deadline": self._watched.deadline + until - began}
+            self._watched = self._watched.model_copy(update=more)
+
+    def _come(self, delivered: int | None) -> int:
+        """About how many packets pcap has; it may write them in blocks, so a counter is better."""
+        if delivered is not None:
+            return delivered
+        return max(0, (self._watched.written or 0) - PCAP_HEADER) // RECORD
+
+    def _delivered(self) -> int | None:
+        """Frames that came to pcap's node during the trial; None where nobody counts."""
+        found = self.stage.delivered()
+        return None if found is None or self._at_first is None else found - self._at_first
 
     def course(self) -> CourseRecord | None:
         """What was unusual, None if nothing."""
         plan = self._course
-        if not plan.words:
+        if not plan.words and not plan.name:
             return None
         return CourseRecord(
-            words=plan.words, seconds=plan.seconds, swapped=plan.swapped, events=tuple(self._events)
+            words=plan.words,
+            name=plan.name,
+            seconds=plan.seconds,
+            swapped=plan.swapped,
+            events=tuple(self._events),
+            back=self._back,
         )
 
     def _look(self, sizes: Process) -> None:
         seconds = round(self.stage.now() - self.stage.sending_since, 3)
         lines = sizes.output.split()
         written = int(lines[-1]) if lines and SIZE.fullmatch(lines[-1]) else None
-        timed_out = PCAP not in self.stage.early and self._course.seconds is None
+        timed_out = not self.stage.captured and self._course.seconds is None
         changed = {"seconds": seconds, "written": written, "timed_out": timed_out}
         self._watched = self._watched.model_copy(update=changed)
         if written is None:
@@ -162,7 +181,7 @@ class _Trial:
 
     def _patience(self) -> float:
         """Seconds after pktgen's start to wait; less when a role that packets need has ended."""
-        ended = [self.stage.ended[name] for name in self.stage.early]
+        ended = [self.stage.ended[name] for name in self.stage.early if name not in self.stage.captures]
         if not ended:
             return self._watched.deadline
         return min(self._watched.deadline, min(ended) + GRACE - self.stage.sending_since)
@@ -171,6 +190,7 @@ class _Trial:
         """Bring the capture over; a missing one is the target's doing and is recorded as such."""
         host, local = self._setup.hosts[PCAP], self._folder / bundles.CAPTURE
         with self._progress.phase("fetch"):
+            self._fetch_back()
             try:
                 size = host.fetch(
                     self.stage.capture,
@@ -184,6 +204,26 @@ class _Trial:
                 return self._watched
             onlooker.finish()
         return self._watched.model_copy(update={"file": bundles.CAPTURE, "bytes": size})
+
+    def _fetch_back(self) -> None:
+        """Bring the capture of the way back over, if there is one."""
+        for extra in self._course.extras:
+            if extra.role == PCAP:
+                self._back = self._fetch_extra(extra)
+
+    def _fetch_extra(self, extra: Extra) -> CaptureRecord:
+        host, local = self._setup.hosts[extra.node], self._folder / bundles.BACK
+        late = {"timed_out": extra.name not in self.stage.early, "written": None}
+        try:
+            size = host.fetch(
+                self.stage.capture_of(extra.name),
+                local,
+                timeout=self._limits.fetch,
+                limit=max(LEAST_LIMIT, self._packets * LARGEST_RECORD),
+            )
+        except RemoteFileMissing:
+            return self._watched.model_copy(update=late)
+        return self._watched.model_copy(update={**late, "file": bundles.BACK, "bytes": size})
 
     def _tell_come(self, come: int, seen: int) -> None:
         self._progress.tell(f"{come / 1e6:.1f} MB, {seen / 1e6:.1f} MB of it judged")

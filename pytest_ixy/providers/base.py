@@ -88,6 +88,15 @@ class Provider(Protocol):
         """Called before the roles are stopped."""
         ...
 
+    def link(self, testbed: Testbed, node: str, number: int, *, up: bool) -> None:
+        """Let the link of a node's NIC, counted from 0, come up or go down so that the node sees it.
+
+        Raises:
+            NotOfferedError: the provider cannot do that.
+            LabError: it could not this time.
+        """
+        ...
+
     def counters(self, testbed: Testbed) -> Counters:
         """Frames counted from the network's side; empty where the provider cannot tell."""
         ...

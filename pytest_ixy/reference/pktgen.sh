@@ -4,12 +4,9 @@ set -eu
 require tcpreplay
 nic=$(interface_at "$PCI_ADDR_PKTGEN")
 quieten "$nic"
-trap 'kill "$sender" 2>/dev/null || true; exit 130' INT
-trap 'kill "$sender" 2>/dev/null || true; exit 143' TERM
+trap 'exit 130' INT
+trap 'exit 143' TERM
 echo "ready: sending"
-tcpreplay -q -K --pps=25000 -i "$nic" packets.pcap &
-sender=$!
-wait "$sender"
-sleep infinity &
-sender=$!
-wait "$sender"
+# Nothing in the background: what is started there at the moment of a signal would be left behind.
+tcpreplay -q -K --pps="${PKTGEN_RATE:-25000}" -i "$nic" packets.pcap
+while :; do sleep 1; done

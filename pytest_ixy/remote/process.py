@@ -29,6 +29,8 @@ DRAIN = 2.0
 """Seconds to wait for the rest of the output once the process has ended."""
 SLACK = 20.0
 """Seconds that the answer to `stop` may come late, on a node without a free CPU."""
+SHARES = (0.5, 0.2, 0.15)
+"""Of the time to stop in, for INT, TERM and KILL."""
 _QUIET = 0.1
 _CHUNK = 64 * 1024
 
@@ -133,7 +135,14 @@ class Process:
             LabError: the node is lost, or a process does not even end on KILL.
         """
         if self._stopped is None:
-            self._stopped = self._end_session(deadline)
+            self._stopped = self._end_session(deadline, SHARES)
+            self._finish()
+        return self._stopped
+
+    def kill(self, deadline: float = 10.0) -> Stopped:
+        """End the whole session by KILL alone; else as `stop`."""
+        if self._stopped is None:
+            self._stopped = self._end_session(deadline, (0.0, 0.0, 1.0))
             self._finish()
         return self._stopped
 
@@ -190,9 +199,9 @@ class Process:
         with self._control.changed:
             return self._control.changed.wait_for(condition, timeout)
 
-    def _end_session(self, deadline: float) -> Stopped:
+    def _end_session(self, deadline: float, shares: tuple[float, float, float]) -> Stopped:
         control = self._control
-        graces = [int(deadline * share * 100) for share in (0.5, 0.2, 0.15)]
+        graces = [int(deadline * share * 100) for share in shares]
         self._send(f"stop {graces[0]} {graces[1]} {graces[2]}\n".encode())
         self._await(lambda: control.stopped or control.ended, deadline + SLACK)
         if not control.stopped:

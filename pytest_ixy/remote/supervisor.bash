@@ -1,7 +1,8 @@
 # Runs one command in this session and ends the session when told to.
 #
 # stdin   FOLDER NUL COMMAND NUL (NAME=VALUE NUL)* NUL, then lines:
-#           stop INT TERM KILL   end everything; how long each signal may take, in 1/100 s
+#           stop INT TERM KILL   end everything; how long each signal may take, in 1/100 s. INT and
+#                                TERM are not sent where that is 0
 #           release              nothing more to do; what still runs is left alone
 #         End of file means that the controller is gone: everything is stopped.
 # stdout  output of the command (its stderr too)
@@ -103,6 +104,7 @@ stop() {
     scan
     for signal in INT TERM KILL; do
         ((main)) || break
+        [[ $signal == KILL ]] || ((grace[$signal])) || continue
         needed=$signal
         send "$signal"
         settle "$signal" "${grace[$signal]}"

@@ -14,7 +14,7 @@ import pytest
 from bundles import make_bundle, make_manifest, make_run
 from captures import ixy_frame, packets, pcap
 
-from pytest_ixy.bundle import CAPTURE, Build, BuildStep, CaptureRecord, Exit, write
+from pytest_ixy.bundle import CAPTURE, Build, BuildStep, CaptureRecord, CourseRecord, Event, Exit, write
 from pytest_ixy.rules import rules
 
 ROLES = ("pktgen", "fwd", "pcap")
@@ -367,3 +367,26 @@ def test_a_trial_that_proved_nothing_fails_whatever_is_selected(user, tmp_path):
     path = write(tmp_path / "b", manifest).path
     done = run(user, f"--ixy-replay={path}", "-k", "structure")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
+
+
+def lifecycle_bundle(tmp_path, numbers):
+    event = Event(seconds=1.5, until=3.5, words="the links of fwd are down for 1 s", before=100, after=100)
+    course = CourseRecord(words=event.words, name="link", events=(event,))
+    made = make_bundle(tmp_path, map(ixy_frame, numbers), packets=3200, scenario="lifecycle", course=course)
+    return made.path
+
+
+@pytest.mark.parametrize(
+    ("numbers", "outcome"),
+    [([*range(100), *range(900, 4000)], "PASSED"), (range(100), "FAILED")],
+    ids=["good", "bad"],
+)
+def test_a_trial_of_lifecycle_is_judged_again_and_other_cases_are_skipped(numbers, outcome, user, tmp_path):
+    path = lifecycle_bundle(tmp_path, numbers)
+    done = run(user, f"--ixy-replay={path}", "--ixy-scenario=lifecycle", "-rs")
+    found = outcomes(done)
+    name = "test_lifecycle[ixy@0e00605-link]"
+    assert found.pop(name) == outcome, done.stdout
+    assert set(found.values()) == {"SKIPPED"}
+    assert "a replay has no lab, so there is not another trial" in done.stdout
+    assert ("traffic does not flow again after the links" in done.stdout) is (outcome == "FAILED")

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
-    "words": "errors printable topology course timespan options paths parallel thrift tomlkeys",
+    "words": "errors printable topology cases course timespan options paths parallel thrift tomlkeys",
     "files": "tomlfile dialect bundle capture source programs ledger spots",
     "tools": "check rules terms git remote config spec progress bare unpack",
     "parts": "cast given settings refs repository roles live verdict sample guess ruledoc",
@@ -24,7 +24,7 @@ LAYERS = {
     "lab": "testbed holding reference",
     "trial": "build manifest stage trial lab",
     "pytest's hooks": "after outcomes xdist keeping",
-    "session": "session alone",
+    "session": "session alone recovery beginning lifecycle",
     "pytest's door": "fixtures plugin",
     "commands": "doctor cli",
 }
@@ -46,6 +46,9 @@ JUDGEMENT = {
     "verdict",
     "report",
     "replay",
+    "recovery",
+    "beginning",
+    "lifecycle",
 }
 LAB = {
     "remote",

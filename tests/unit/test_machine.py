@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,9 +13,9 @@ from sshd import until
 
 from pytest_ixy import programs
 from pytest_ixy.errors import LabError
-from pytest_ixy.providers.qemu import disks, recorder, saved
+from pytest_ixy.providers.qemu import disks, monitor, recorder, saved
 from pytest_ixy.providers.qemu.image import Image
-from pytest_ixy.providers.qemu.machine import Hardware, Machine
+from pytest_ixy.providers.qemu.machine import Hardware, Machine, nic_name
 from pytest_ixy.providers.qemu.saved import Saved
 
 TALK = bytes.fromhex("baf803 b041 ee ebfb")
@@ -28,12 +30,14 @@ def start(tmp_path):
     need_programs("qemu-system-x86_64", "qemu-img", "setpriv")
     started = []
 
-    def start(code, *, memory=64, restored=False):
+    def start(code, *, memory=64, restored=False, door=None):
         (tmp_path / "disk").write_bytes(code.ljust(510, b"\0") + b"\x55\xaa" + bytes(1 << 20))
         disk = disks.overlay(tmp_path / "disk", "raw", tmp_path / "overlay.qcow2")
         hardware = Hardware(Image("boot-sector", tmp_path, kernel=False), "tcg", memory)
         console = tmp_path / f"{len(started)}.console"
-        started.append(Machine(hardware, tag="test-machine", disk=disk, console=console, restored=restored))
+        started.append(
+            Machine(hardware, tag="test-machine", disk=disk, console=console, restored=restored, door=door)
+        )
         return started[-1]
 
     yield start
@@ -48,6 +52,46 @@ def test_a_console_is_recorded_while_the_machine_runs(start):
     assert until(lambda: machine.console.read_bytes().endswith(b"HI"))
     machine.kill()
     assert machine.console.read_bytes().endswith(b"HI")
+
+
+@pytest.fixture
+def door(tmp_path):
+    """A path that is longer than a socket's name may be."""
+    folder = tmp_path / ("deep" * 30)
+    folder.mkdir()
+    return folder / "test.qmp"
+
+
+def test_a_machine_can_be_told_things_by_another_process(start, door):
+    machine = start(HELLO, door=door)
+    machine.connect()
+    code = "import sys; from pathlib import Path; from pytest_ixy.providers.qemu import monitor"
+    told = f"{code}; monitor.tell(Path(sys.argv[1]), 'stop')"
+    subprocess.run([sys.executable, "-c", told, door], check=True)
+    assert machine.do("query-status")["status"] == "paused"
+    monitor.tell(door, "cont")
+    assert machine.do("query-status")["status"] == "running"
+    assert door.stat().st_mode & 0o077 == 0
+
+
+def test_a_nic_has_a_link_by_its_name(start, door):
+    machine = start(HELLO, door=door)
+    machine.connect()
+    machine.do("netdev_add", type="user", id="tap-0")
+    mac, pci = "52:54:00:16:01:01", "0000:00:06.0"
+    machine.plug(model="virtio-net-pci", backend="tap-0", mac=mac, pci=pci, extra={})
+    for up in (False, True):
+        monitor.tell(door, "set_link", name=nic_name("tap-0"), up=up)
+
+
+def test_what_qemu_refuses_and_a_machine_that_is_gone_are_lab_errors(start, door):
+    machine = start(HELLO, door=door)
+    machine.connect()
+    with pytest.raises(LabError, match=r"QEMU refused set_link: .*nic-none"):
+        monitor.tell(door, "set_link", name="nic-none", up=False)
+    machine.kill()
+    with pytest.raises(LabError, match=r"QEMU does not answer at test\.qmp"):
+        monitor.tell(door, "stop")
 
 
 def test_the_version_is_qemus_own(start):

@@ -170,6 +170,18 @@ def test_stop_says_which_signal_was_needed(host, command, needed, status):
     assert process.stop() == stopped
 
 
+def test_kill_leaves_no_time_to_put_anything_in_order(host, tmp_path):
+    process = host.start(
+        f"trap 'echo told' INT TERM; (trap '' INT TERM; echo $BASHPID > {tmp_path}/pid; sleep 60; true) & "
+        f"until [ -s {tmp_path}/pid ]; do sleep 0.05; done; echo ready; while :; do sleep 0.05; done"
+    )
+    assert until(lambda: "ready" in process.output)
+    stopped = process.kill()
+    assert (stopped.needed, stopped.stragglers, process.poll().signal) == ("KILL", (), "SIGKILL")
+    assert process.output == "ready\n"
+    assert not runs(pids_in(tmp_path / "pid")[0])
+
+
 def test_stragglers_are_killed_and_named(host, tmp_path):
     straggler = tmp_path / "lingering"
     straggler.write_text(f"#!/bin/bash\necho $$ > {tmp_path}/pid\n{STUBBORN}\n")

@@ -9,13 +9,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from pytest_ixy import programs
 from pytest_ixy.errors import LabError
-from pytest_ixy.providers.qemu import recipe, recorder
+from pytest_ixy.providers.qemu import monitor, recipe, recorder
 from pytest_ixy.providers.qemu.image import Image
 from pytest_ixy.providers.qemu.recorder import Recorder
 
@@ -31,6 +32,11 @@ X86_64_V2 = "+ssse3,+sse4.1,+sse4.2,+popcnt"
 def quote(path: Path) -> str:
     """A path as a value in one of QEMU's comma-separated arguments."""
     return str(path).replace(",", ",,")
+
+
+def nic_name(backend: str) -> str:
+    """What a NIC is called in QEMU."""
+    return f"nic-{backend}"
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class Machine:
         console: Path,
         taps: Mapping[str, int] | None = None,
         restored: bool = False,
+        door: Path | None = None,
     ) -> None:
         """Start QEMU on `disk` (qcow2), with backends for `taps`.
 
@@ -105,6 +112,7 @@ class Machine:
             console: File that the serial console is written to, with a bound.
             taps: File descriptors of taps by name; they become network backends of that id.
             restored: Do not boot, but wait for `restore`.
+            door: Socket to be made, by which other processes can tell the machine things; see `monitor.py`.
         """
         self.tag, self.console = tag, console
         self._recorder = Recorder(console, recorder.CONSOLE)
@@ -120,8 +128,12 @@ class Machine:
         if restored:
             command += ["-incoming", "defer"]
         self._qmp: Any = None
-        with theirs, self._recorder.sink as serial, self._words.sink as words:
+        with theirs, self._recorder.sink as serial, self._words.sink as words, ExitStack() as opened:
             passed = [theirs.fileno(), serial.fileno(), *(taps or {}).values()]
+            if door:
+                listening = opened.enter_context(monitor.listen(door))
+                command += monitor.arguments(listening)
+                passed.append(listening.fileno())
             self._process = _start(command, passed, words)
 
     @staticmethod
@@ -207,7 +219,7 @@ class Machine:
             "device_add",
             driver=model,
             netdev=backend,
-            id=f"nic-{backend}",
+            id=nic_name(backend),
             mac=mac,
             addr=slot,
             romfile="",

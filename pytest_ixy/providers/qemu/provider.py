@@ -13,8 +13,8 @@ from pytest_ixy.errors import LabError, UsageError
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Testbed
-from pytest_ixy.providers.qemu import accel, cloud, disks, image, network, saved
-from pytest_ixy.providers.qemu.machine import MAC_PREFIX, Hardware, Machine
+from pytest_ixy.providers.qemu import accel, cloud, disks, image, monitor, network, saved
+from pytest_ixy.providers.qemu.machine import MAC_PREFIX, Hardware, Machine, nic_name
 from pytest_ixy.settings import Settings
 from pytest_ixy.topology import Nic, Node, Topology, forward_topology
 
@@ -32,6 +32,7 @@ class Qemu:
     def __init__(self) -> None:
         self._machines: dict[str, Machine] = {}
         self._networks: network.Networks | None = None
+        self._doors: dict[str, str] = {}
 
     def check(self, settings: Settings) -> None:
         """Image, accelerator and PCI addresses; see the protocol."""
@@ -75,8 +76,10 @@ class Qemu:
             book.intend("process", tag)
             disk = disks.overlay(state.disk, "qcow2", scratch / f"{node.name}.qcow2")
             console = scratch / f"{node.name}.console"
+            door = scratch / f"{node.name}.qmp"
+            self._doors[node.name] = str(door)
             self._machines[node.name] = Machine(
-                hardware, tag=tag, disk=disk, console=console, taps=taps, restored=True
+                hardware, tag=tag, disk=disk, console=console, taps=taps, restored=True, door=door
             )
         networks.close_taps()
         for node in topology.nodes:
@@ -97,6 +100,7 @@ class Qemu:
         private = {
             "address": f"{run}-net",
             "pids": {name: machine.pid for name, machine in self._machines.items()},
+            "doors": dict(self._doors),
         }
         kind, why = hardware[0].accel, hardware[1]
         record = ProviderRecord(
@@ -153,6 +157,12 @@ class Qemu:
     def end_traffic(self, testbed: Testbed) -> None:
         """Let it run freely again."""
         network.ask(testbed.private["address"], {"do": "pace"})
+
+    def link(self, testbed: Testbed, node: str, number: int, *, up: bool) -> None:
+        """Tell its QEMU; the guest sees it, and frames for it are lost meanwhile."""
+        plan = testbed.topology.node(node)
+        device = nic_name(network.tap_name(plan, plan.nics[number]))
+        monitor.tell(Path(testbed.private["doors"][node]), "set_link", name=device, up=up)
 
     def counters(self, testbed: Testbed) -> Counters:
         """The taps' counters; a tap receives what the guest sends."""

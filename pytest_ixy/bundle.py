@@ -8,6 +8,9 @@ BUNDLE/
   build/ROLE.log         output of the build commands on that role's node
   roles/ROLE.log         output of the role while it ran
   consoles/NODE.log      serial console of the node
+  rates.json             packets per second through each role (see `rates.py`)
+  counters.json          what the networks counted, over time (see `series.py`)
+  memory.json            the memory that roles had, over time (long trials only)
 """
 
 from __future__ import annotations
@@ -235,7 +238,8 @@ class Manifest(Record):
     `packets` is N, the number asked for; None where nobody knows, which no bundle on disk may say (see
     `bare.py`). `dialect` is None where the target declared none. `rules` are the options of rules that were
     set for the trial, by rule and name. `course` is None where the trial went the usual way. `guests` are
-    other repositories that played a role, by role.
+    other repositories that played a role, by role. `series` are files with numbers over time, by what they
+    hold (see `series.py`).
     """
 
     format: int = 1
@@ -253,6 +257,7 @@ class Manifest(Record):
     rules: RuleTables = {}
     course: CourseRecord | None = None
     guests: dict[str, TargetRecord] = {}
+    series: dict[str, str] = {}
     phases: tuple[Phase, ...] = ()
     versions: dict[str, str] = {}
 

@@ -119,6 +119,7 @@ class Course:
         pauses: Seconds to let pass before a role is started, by role.
         acts: What is done while the trial runs, in this order.
         seconds: The trial ends when traffic is so old; None to end it when pcap has its packets.
+        keeps: What pcap writes is kept and fetched. A long trial's would fill disks.
         swapped: fwd is given its two NICs the other way round, so traffic goes through it backwards.
         extras: Who plays beside the three roles.
         spare: Packets that the reference pktgen must have beyond those of a usual trial: they get lost.
@@ -134,6 +135,7 @@ class Course:
     extras: tuple[Extra, ...] = ()
     spare: int = 0
     rate: int | None = None
+    keeps: bool = True
 
     def beside(self, name: str) -> Extra | None:
         """The extra of that name, if there is one."""
@@ -149,8 +151,17 @@ class Course:
             f"it ends after {self.seconds:g} s" if self.seconds is not None else "",
             "fwd has its NICs the other way round" if self.swapped else "",
             *(f"{one.name} plays {one.role} on the node of {one.node}" for one in self.extras),
+            "the capture is not kept" if not self.keeps else "",
         ]
         return "; ".join(filter(None, parts))
 
 
 USUAL = Course()
+
+SOAK, ENDLESS = "soak", 2**31 - 1
+"""The scenario that goes by time, and for pcap a number of packets that it does not reach meanwhile."""
+
+
+def soak(minutes: float) -> Course:
+    """Traffic for so long."""
+    return Course(seconds=60 * minutes, keeps=False)

@@ -81,6 +81,7 @@ class Outcome:
     capture: CaptureRecord
     counted: Counters
     course: CourseRecord | None = None
+    series: Mapping[str, str] = field(default_factory=dict)
 
 
 def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: Progress) -> Bundle:
@@ -103,6 +104,7 @@ def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: 
         dialect=terms.dialect,
         rules=terms.rules,
         course=outcome.course,
+        series=dict(outcome.series),
         phases=tuple(progress.phases),
         versions=_versions(),
     )

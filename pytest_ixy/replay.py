@@ -166,3 +166,4 @@ def _files(manifest: Manifest) -> Iterator[str]:
     yield from filter(None, [manifest.capture.file])
     if manifest.course and manifest.course.back and manifest.course.back.file:
         yield manifest.course.back.file
+    yield from manifest.series.values()

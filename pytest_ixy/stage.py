@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from pytest_ixy import reference, roles, spots
@@ -25,6 +26,7 @@ class Stage:
     A role that is started once more is recorded under a name of its own, such as `fwd-2`.
 
     Attributes:
+        began: When the trial began, by `time.monotonic`.
         sending_since: When pktgen was started, 0 before.
         ended: When each role ended, by name.
         early: How those ended that ended by themselves, by name.
@@ -36,7 +38,7 @@ class Stage:
         # on the nodes, where a name of its own is all the safety that is needed
         self._file = f"/tmp/ixy-{setup.testbed.run}-{time.monotonic_ns()}"  # noqa: S108
         self.capture = self.capture_of(PCAP)
-        self._began = time.monotonic()
+        self.began = time.monotonic()
         self._played: list[Started] = []
         self._nodes: dict[str, str] = {}
         self._stopped: dict[str, Stopped] = {}
@@ -47,7 +49,7 @@ class Stage:
 
     def now(self) -> float:
         """Seconds since the trial began."""
-        return time.monotonic() - self._began
+        return time.monotonic() - self.began
 
     def capture_of(self, name: str) -> str:
         """The file on its node that a role or extra of that name captures to."""
@@ -69,7 +71,7 @@ class Stage:
         host = self._setup.hosts[node]
         if not extra:
             spots.note(self._setup.testbed.run, role, Spot(order.folder, order.command, order.environment))
-        self._played.append(roles.start(host, order, self._began, ready_timeout=ready, settle=settle))
+        self._played.append(roles.start(host, order, self.began, ready_timeout=ready, settle=settle))
 
     def _order(self, role: str) -> Order:
         """What to start: a repository's program, or the reference in its place."""
@@ -154,16 +156,25 @@ class Stage:
         counted = self._setup.provider.counters(self._setup.testbed).get(PCAP, ())
         return sum(nic.received or 0 for nic in counted) if counted else None
 
-    def stop_all(self) -> None:
-        """Stop whatever still runs, all at once; note what had ended before it was told to."""
+    def stop_all(self, settle: Callable[[], None] = lambda: None) -> None:
+        """Stop whatever still runs, all at once; note what had ended before it was told to.
+
+        Args:
+            settle: Waits until nothing that pktgen sent is under way. The others are stopped only then.
+        """
         self._setup.provider.end_traffic(self._setup.testbed)
         self.note_ended()
         jobs = {
-            one.order.name: lambda one=one: self._stop(one)
+            one.order.name: lambda one=one: self._stop_after(settle, one)
             for one in self._played
             if one.order.name not in self._stopped
         }
         self._stopped |= all_at_once(jobs, abort=lambda: close(self._setup.hosts))
+
+    def _stop_after(self, settle: Callable[[], None], one: Started) -> Stopped:
+        if one.order.role != PKTGEN:
+            settle()
+        return self._stop(one)
 
     def _stop(self, one: Started) -> Stopped:
         stopped = one.process.stop(self._limits.stop)
@@ -181,6 +192,11 @@ class Stage:
                 self.early[one.order.name] = end
                 self.ended[one.order.name] = round(self.now(), 3)
         return bool(self.early)
+
+    @property
+    def sessions(self) -> dict[str, int]:
+        """The session on its node of each role that runs."""
+        return {one.order.role: one.process.session for one in self._running()}
 
     def runs(self) -> dict[str, Run]:
         """How each role that was started went, by name."""

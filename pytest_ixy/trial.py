@@ -15,6 +15,8 @@ from pytest_ixy import manifest, roles
 from pytest_ixy.bundle import Bundle, CaptureRecord, CourseRecord, Event
 from pytest_ixy.course import USUAL, Act, Course, Extra
 from pytest_ixy.manifest import Outcome, Setup
+from pytest_ixy.memory import Memory
+from pytest_ixy.meters import Meters
 from pytest_ixy.progress import Progress
 from pytest_ixy.remote import Process, RemoteFileMissing
 from pytest_ixy.settings import Settings
@@ -67,10 +69,12 @@ def run(  # noqa: PLR0913, PLR0917
     started = datetime.now(UTC)
     setup.provider.begin_trial(setup.testbed)
     before = setup.provider.counters(setup.testbed)
-    trial.play()
+    with Meters(setup, before, trial.stage.began) as meters:
+        trial.play(meters)
     counted = manifest.difference(before, setup.provider.counters(setup.testbed))
     capture = trial.fetch(onlooker)
-    outcome = Outcome(started, trial.stage.runs(), capture, counted, trial.course())
+    series = meters.leave(folder)
+    outcome = Outcome(started, trial.stage.runs(), capture, counted, trial.course(), series)
     return manifest.leave(setup, packets, outcome, folder, progress)
 
 
@@ -87,20 +91,24 @@ class _Trial:
         deadline = deadline_for(setup.settings, packets) if course.seconds is None else course.seconds
         self._watched = CaptureRecord(file=None, deadline=deadline)
 
-    def play(self) -> None:
+    def play(self, meters: Meters) -> None:
         """Start the roles, wait for the trial's end, stop the roles."""
         self._at_first = self.stage.delivered()
         try:
             with self._progress.phase("start"):
                 self._start()
+            if self._course.seconds is not None and not self._course.extras:
+                hosts, stage, keeps = self._setup.hosts, self.stage, self._course.keeps
+                meters.watch_memory(Memory(hosts, stage.sessions, stage.capture, keeps=keeps))
             with self._progress.phase("capture"):
                 self._watch()
+            meters.waited()
         except BaseException:
             with contextlib.suppress(Exception):  # the first cause is the one to tell
                 self.stage.stop_all()
             raise
         with self._progress.phase("stop"):
-            self.stage.stop_all()
+            self.stage.stop_all(meters.settle)
 
     def _start(self) -> None:
         """Start the roles in the course's order; no more of them when one ends at once."""
@@ -174,7 +182,9 @@ class _Trial:
         timed_out = not self.stage.captured and self._course.seconds is None
         changed = {"seconds": seconds, "written": written, "timed_out": timed_out}
         self._watched = self._watched.model_copy(update=changed)
-        if written is None:
+        if self._course.seconds is not None:
+            self._progress.tell(f"{seconds:.0f} of {self._course.seconds:.0f} s")
+        elif written is None:
             self._progress.tell(f"no packet yet, at most {self._watched.deadline:.0f} s")
         else:
             self._progress.tell(f"{max(0, (written - PCAP_HEADER) // RECORD):,} of {self._packets:,}")
@@ -188,6 +198,8 @@ class _Trial:
 
     def fetch(self, onlooker: Onlooker) -> CaptureRecord:
         """Bring the capture over; a missing one is the target's doing and is recorded as such."""
+        if not self._course.keeps:
+            return self._watched
         host, local = self._setup.hosts[PCAP], self._folder / bundles.CAPTURE
         with self._progress.phase("fetch"):
             self._fetch_back()

@@ -41,6 +41,8 @@ def replay(bundle: Bundle) -> str:
     A bundle has on record how it was judged; for a capture alone that is said once more.
     """
     words = [f"--ixy-replay={bundle.path.absolute()}"]
+    if not bundle.alone and bundle.manifest.scenario != USUAL:
+        words.append(f"--ixy-scenario={bundle.manifest.scenario}")
     if bundle.alone:
         words += [*_packets(bundle.manifest), *_terms(bundle.manifest)]
     return " ".join(["pytest", *map(shell, words)])
@@ -70,7 +72,9 @@ def _only_of_localise(manifest: Manifest) -> bool:
 
 
 def _packets(manifest: Manifest) -> Iterator[str]:
-    if manifest.packets is not None:
+    if manifest.course is not None and manifest.course.seconds is not None:
+        yield f"--ixy-minutes={manifest.course.seconds / 60:g}"
+    elif manifest.packets is not None:
         yield f"--ixy-packets={manifest.packets}"
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ixy.report import logs, sequence, timeline, topology
+from pytest_ixy.report import logs, overtime, rates, sequence, timeline, topology
 from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.links import link
-from pytest_ixy.report.roles import others
+from pytest_ixy.report.roles import others, timed
 from pytest_ixy.report.subjects import why
 from pytest_ixy.report.text import duration, escape, line, number, without_password
 
@@ -137,6 +137,8 @@ def _trial(trial: Trial, folder: Path) -> str:
             lambda: _figure("Topology: what ran where, and what each NIC counted", topology.draw(manifest)),
         ),
         ("The timeline", lambda: _figure("Timeline", timeline.draw(manifest))),
+        ("The rates", lambda: _figure("Rates", rates.table(trial.rates))),
+        ("The course of time", lambda: _figure("Over time", overtime.draw(bundle))),
         ("The sequence numbers", lambda: _sequence(trial)),
         ("The logs", lambda: logs.folded(bundle, folder)),
     )
@@ -157,7 +159,8 @@ def _facts(manifest: Manifest) -> str:
         "ref": escape(target.ref or ""),
         "scenario": escape(manifest.scenario),
         "played by": escape(", ".join(f"{role}: {player}" for role, player in others(manifest))),
-        "packets": f"{number(manifest.packets or 0)} asked for",
+        "packets": "" if timed(manifest) else f"{number(manifest.packets or 0)} asked for",
+        "course": escape(manifest.course.words if manifest.course else ""),
         "provider": escape(f"{provider.name} {provider.version or ''}".strip()),
         "accelerator": escape(provider.accelerator or "unknown") + _notes(provider.notes),
         "image": escape(provider.image or ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ixy.report import rates
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.roles import others
 from pytest_ixy.report.text import line, without_password
@@ -63,6 +64,7 @@ def properties(subject: Subject, trial: Trial | None) -> Iterator[tuple[str, obj
     if not trial.bundle.alone:
         yield from _facts(manifest)
     yield from _traffic(trial)
+    yield from rates.properties(trial.rates)
     for phase in manifest.phases:
         yield f"seconds.{line(phase.name, 60)}", f"{phase.seconds:.3f}"
 

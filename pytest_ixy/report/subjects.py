@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_ixy.bundle import Bundle
+    from pytest_ixy.rates import Rate
     from pytest_ixy.report.traffic import Traffic
     from pytest_ixy.terms import Terms
 
@@ -161,6 +162,14 @@ class Trial:
     problem: str = ""
     traffic: Traffic | None = None
     no_traffic: str = ""
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """How fast each role was, by all who know."""
+        from pytest_ixy.rates import rates
+
+        frames, seconds = (self.traffic.packets, self.traffic.seconds) if self.traffic else (0, 0.0)
+        return rates(self.bundle, frames, seconds) if self.bundle else ()
 
 
 def open_trial(path: Path, terms: Terms | None = None) -> Trial:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ixy.report import rates
 from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.fault import LONGEST, fault
 from pytest_ixy.report.text import duration, markdown, number, preformatted
@@ -73,6 +74,7 @@ def _trial(trial: Trial) -> str:
     facts = [
         f"commit <code>{markdown(manifest.target.commit)}</code> {markdown(manifest.target.subject, 100)}",
         f"{markdown(where)}; {number(manifest.packets or 0)} packets asked for; {_traffic(trial)}",
+        *([f"rates: {markdown(words)}"] if (words := rates.in_words(trial.rates)) else []),
         "phases: " + ", ".join(f"{markdown(p.name, 40)} {duration(p.seconds)}" for p in manifest.phases),
         f"run it again: {_code(rerun(manifest))}",
         f"judge it again, without a lab: {_code(replay(trial.bundle))}",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_ixy.rules.kernel.numbered import Glimpse, Numbered
     from pytest_ixy.rules.kernel.observed import Observed
     from pytest_ixy.rules.kernel.seen import Seen
+    from pytest_ixy.way import Way
 
 Found = TypeVar("Found")
 
@@ -151,7 +152,25 @@ class Evidence:
         order = {"pktgen": 0, "fwd": 1, "pcap": 2}
         nodes = sorted(self.manifest.nodes, key=lambda node: order.get(node.name, len(order)))
         lines = [line for node in nodes for line in _nic_lines(node)]
-        return ["seen from the networks:", *lines] if lines else []
+        return ["seen from the networks:", *lines, *self._way_lines()] if lines else []
+
+    @cached_property
+    def way(self) -> Way | None:
+        """How many frames passed each place, and when; None where nobody counted."""
+        from pytest_ixy.way import Way
+
+        return None if self.alone else Way.of(self.bundle)
+
+    def _way_lines(self) -> list[str]:
+        """How far frames came while all roles ran, and where most of them were lost if pcap starved."""
+        from pytest_ixy.rules.placement import way_line, where_it_ends
+
+        if self.way is None or self.unreadable:
+            return []
+        frames, pcap = self.observed.frames, self.manifest.roles.get("pcap")
+        starved = pcap is not None and not pcap.ended_itself
+        ends = where_it_ends(self.way, frames, self.expected or 0) if starved else []
+        return [f"  in all: {way_line(self.way, frames)}", *(f"  {line}" for line in ends)]
 
     def packets(self, numbers: Iterable[int]) -> tuple[Packet, ...]:
         """Frames by their 1-based numbers, in that order, read in a second pass; few, please."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ixy.rules import causes
+from pytest_ixy.rules import causes, placement
 from pytest_ixy.rules.finding import Finding, failed, passed, skipped
 from pytest_ixy.rules.rule import Option, Rule, Severity
 from pytest_ixy.rules.words import count
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_ixy.rules.finding import Number
     from pytest_ixy.rules.kernel.bearers import Bearer
     from pytest_ixy.rules.kernel.bursts import Bursts
+    from pytest_ixy.rules.placement import Placement
 
 LARGEST = 2**32 - 1
 SPREAD = "the sequence numbers are spread so far that no map of the missing ones was made"
@@ -42,15 +43,28 @@ def _judged(evidence: Evidence, bursts: Bursts, low: int, top: int) -> Finding:
     numbers = _numbers(bursts, span)
     if not bursts.total:
         return passed("loss", f"no number between {low:,} and {top:,} is missing", numbers)
+    placed = _placed(evidence, bursts, span)
+    if placed is not None:
+        numbers |= {"lost_at": placed.at}
     share = f"{bursts.total:,} of {count(span, 'number')} ({bursts.total / span:.2%})"
     how = f"in {count(bursts.count, 'burst')}, the longest of {_longest(bursts):,}"
-    title = f"{share} {'is' if bursts.total == 1 else 'are'} missing, {how}"
+    at = "" if placed is None or placed.at == placement.UNTOLD else f"; lost at {placed.at}"
+    title = f"{share} {'is' if bursts.total == 1 else 'are'} missing, {how}{at}"
     guess = causes.regular_loss(bursts)
     problems = _problems(evidence, bursts, span)
-    lines = [*problems, *causes.lines(guess), *_map(bursts), *_gaps(evidence, bursts, low)]
+    where = placed.lines if placed else []
+    lines = [*problems, *causes.lines(guess), *where, *_map(bursts), *_gaps(evidence, bursts, low)]
     if not problems and not guess:
         return passed("loss", title, numbers, [*lines, *evidence.caveats])
     return failed("loss", title, numbers, [*lines, *evidence.counters, *evidence.caveats])
+
+
+def _placed(evidence: Evidence, bursts: Bursts, span: int) -> Placement | None:
+    """Where they were lost; None where nothing is missing, or nobody counted over time."""
+    if evidence.way is None or not evidence.way.flows or not bursts.total:
+        return None
+    seen = evidence.observed
+    return placement.place(evidence.way, placement.Lost(seen.frames, span, bursts.total, seen.repeated))
 
 
 def _numbers(bursts: Bursts, span: int) -> dict[str, Number]:
@@ -109,7 +123,9 @@ LOSS = Rule(
     "of a fault. Such a pattern is a loss again and again after the same number of packets, of always as "
     "many, or always at multiples of a power of two. The finding has the map of what is missing, in what "
     "bursts (RFC 3357). What is lost behind the highest number cannot be seen. Numbers above the upper "
-    "bound of `sequence-bounds` are left out.",
+    "bound of `sequence-bounds` are left out. Where the networks counted over time, `lost_at` tells where "
+    "most of them were lost: pktgen (it skipped numbers), pktgen-fwd and fwd-pcap (networks: a role did not "
+    "take them in time), fwd, pcap, or that it cannot be told.",
     judge_loss,
     Severity("report"),
     (MAX_RATIO, MAX_BURST),

@@ -46,6 +46,7 @@ ABOUT = {
     "checksum": "checksum rfc1071 sums",
     "payload": "content touching layout template",
     "ending": "ending meanwhile",
+    "placement": "placement",
     "foreign": "foreign dissect strangers protocols frequent",
     "fresh": "fresh restarts stretches",
     "loss": "loss bursts stretches numbered",

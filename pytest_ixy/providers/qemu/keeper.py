@@ -28,6 +28,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pytest_ixy.providers.qemu.devices import counted
 from pytest_ixy.providers.qemu.pacer import Pacer
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
@@ -104,20 +105,6 @@ def make_networks(link: Any, plan: dict[str, list[str]]) -> dict[str, int]:
     return descriptors
 
 
-def counters(link: Any) -> dict[str, dict[str, int]]:
-    """Frames that came out of each node, went into it, and were lost on the way in, by tap."""
-    found = {}
-    for message in link.get_links():
-        name, stats = message.get_attr("IFLA_IFNAME"), message.get_attr("IFLA_STATS64")
-        if name.startswith("tap"):
-            found[name] = {
-                "sent": stats["rx_packets"],
-                "received": stats["tx_packets"],
-                "dropped": stats["tx_dropped"],
-            }
-    return found
-
-
 def drain(descriptors: Iterable[int]) -> dict[str, int]:
     """Read and forget what no machine has fetched from the taps: it is of a trial that is over."""
     for descriptor in descriptors:
@@ -131,10 +118,8 @@ def drain(descriptors: Iterable[int]) -> dict[str, int]:
 class Service:
     """Answers requests until the parent closes its end; paces a process in between."""
 
-    def __init__(
-        self, listener: socket.socket, parent: socket.socket, link: Any, taps: dict[str, int]
-    ) -> None:
-        self._listener, self._parent, self._link, self._taps = listener, parent, link, taps
+    def __init__(self, listener: socket.socket, parent: socket.socket, taps: dict[str, int]) -> None:
+        self._listener, self._parent, self._taps = listener, parent, taps
         self._pacer: Pacer | None = None
 
     def run(self) -> None:
@@ -169,7 +154,7 @@ class Service:
 
     def _answer(self, request: dict[str, Any]) -> object:
         if request["do"] == "counters":
-            return counters(self._link)
+            return counted("tap")
         return {"drain": self._drain, "pace": self._pace}[request["do"]](request)
 
     def _drain(self, _request: dict[str, Any]) -> dict[str, int]:
@@ -211,7 +196,7 @@ def main() -> None:
         return
     names = list(descriptors)
     socket.send_fds(parent, [json.dumps({"taps": names}).encode()], [descriptors[name] for name in names])
-    Service(listener, parent, link, descriptors).run()
+    Service(listener, parent, descriptors).run()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import contextlib
 import os
 import signal
 import time
-from pathlib import Path
+
+from pytest_ixy.providers.qemu.devices import counted
 
 PERIOD = 0.01
 START, LEAST, MOST = 0.5, 0.05, 1.0
@@ -25,12 +26,7 @@ REST = 0.03
 
 def dropped(taps: list[str]) -> int:
     """Frames that could not be delivered into the taps, in the namespace of this thread."""
-    total = 0
-    for line in Path("/proc/thread-self/net/dev").read_text(encoding="ascii").splitlines():
-        name, _, numbers = line.partition(":")
-        if name.strip() in taps:
-            total += int(numbers.split()[11])
-    return total
+    return sum(numbers["dropped"] for name, numbers in counted("").items() if name in taps)
 
 
 class Pacer:

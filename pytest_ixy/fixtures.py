@@ -153,6 +153,21 @@ def ixy_judge(request: pytest.FixtureRequest, ixy_evidence: Any) -> Callable[[st
     return judge
 
 
+@pytest.fixture
+def ixy_soak(request: pytest.FixtureRequest, ixy_bundle: Bundle) -> Callable[[str], Finding]:
+    """Call it with a question of `pytest_ixy.soak`: the test fails when something changed over time."""
+    from pytest_ixy import soak
+
+    def check(question: str) -> Finding:
+        finding = soak.judge(ixy_bundle, question)
+        if finding.outcome == "skipped":
+            pytest.skip(finding.title)
+        _settle(request, finding, ixy_bundle)
+        return finding
+
+    return check
+
+
 def _settle(request: pytest.FixtureRequest, finding: Finding, bundle: Bundle) -> None:
     from pytest_ixy.outcomes import FINDING
 

@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_ixy import build, bundle, cast, manifest, reference, spots, testbed, trial
+from pytest_ixy import build, bundle, cast, manifest, rates, reference, spots, testbed, trial
 from pytest_ixy.bundle import Build, Bundle, Phase
-from pytest_ixy.course import USUAL, Course
+from pytest_ixy.course import ENDLESS, SOAK, USUAL, Course, soak
 from pytest_ixy.dialect import Dialect, shipped
 from pytest_ixy.errors import TargetError, UsageError
 from pytest_ixy.guests import Guests
@@ -23,6 +23,7 @@ from pytest_ixy.settings import Settings
 from pytest_ixy.spots import Spot
 from pytest_ixy.target import Target
 from pytest_ixy.testbed import Hosts
+from pytest_ixy.topology import PKTGEN
 
 SPARE_CAPTURE = "/tmp/capture.pcap"  # noqa: S108 - on a node, for who starts pcap by hand
 
@@ -114,8 +115,19 @@ class Lab:
     def bundle(self) -> Bundle:
         """What one trial left, which is run at the first call; errors as of `run_trial`."""
         if self._bundle is None:
-            self._bundle = self.run_trial()
+            if self.settings.scenario == SOAK:
+                self._bundle = self._soak()
+            else:
+                self._bundle = self.run_trial()
         return self._bundle
+
+    def _soak(self) -> Bundle:
+        if self.cast[PKTGEN] == cast.REFERENCE:
+            raise UsageError(
+                "The reference pktgen sends a number of packets that were made beforehand.",
+                hint="soak needs a pktgen of the target's own",
+            )
+        return self.run_trial(ENDLESS, course=soak(self.settings.minutes))
 
     def run_trial(
         self, packets: int | None = None, players: cast.Cast | None = None, course: Course = USUAL
@@ -149,6 +161,7 @@ class Lab:
         with Meanwhile(dialect) as meanwhile:
             made = trial.run(setup, count, folder, self.progress, meanwhile, course)
         made.observed = meanwhile.observed
+        rates.leave(made)
         self.latest = folder
         return made
 

@@ -23,13 +23,13 @@ class Option:
 
     Attributes:
         name: Its name in `Settings`; the other names follow from it.
-        type: str, int, bool, Path, timedelta, or list for one that can be given several times. Relative
-            paths start at the folder of whoever gave them.
+        type: str, int, float, bool, Path, timedelta, or list for one that can be given several times.
+            Relative paths start at the folder of whoever gave them.
         default: What counts when nobody gives it; None when there is nothing to assume.
         help: What it does, for `pytest --help`.
         metavar: What stands for the value in the help; empty for a switch.
         choices: The values that are allowed; empty when any is.
-        minimum, maximum: Bounds of a number, both included.
+        minimum, maximum: Bounds of a number, both included; a float is more than its minimum.
     """
 
     name: str
@@ -89,11 +89,20 @@ OPTIONS = (
         str,
         "forward",
         "what to run: forward (pktgen -> fwd -> pcap), localise (one program of the target at a time "
-        "beside references: which one is at fault), or lifecycle (restarts, a late start, idleness, both "
-        "ways at once, a link that goes down)",
+        "beside references: which one is at fault), lifecycle (restarts, a late start, idleness, both "
+        "ways at once, a link that goes down), or soak (traffic for minutes: what changes over time)",
         "NAME",
     ),
     Option("packets", int, 100_000, "how many packets pcap captures (100000)", "N", minimum=1),
+    Option(
+        "minutes",
+        float,
+        5.0,
+        "how long traffic lasts in scenario soak (5)",
+        "MINUTES",
+        minimum=0,
+        maximum=10_000,
+    ),
     Option(
         "artifacts",
         Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ __all__ = ["QemuSettings", "Settings", "Timeouts", "resolve"]
 
 SUBJECTS = ("repo", "replay")
 APART = ("dialect", "set", "role")
+DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -46,6 +48,7 @@ class Settings:
         replay: A bundle or capture to judge again instead.
         config: The config.toml that was read, if any.
         packets: N, the number of packets that pcap captures.
+        minutes: How long traffic lasts where a scenario goes by time.
         given: Names of the options that somebody gave, on the command line or elsewhere.
         idle: Seconds without traffic in scenario lifecycle.
         offline: True to cut the machines off the internet.
@@ -66,6 +69,7 @@ class Settings:
     provider: str
     scenario: str
     packets: int
+    minutes: float
     pci: PciAddresses
     artifacts: Path
     offline: bool
@@ -193,6 +197,8 @@ def _convert(option: Option, given: Given) -> Any:
         return _boolean(given)
     if option.type is int:
         return _integer(option, given)
+    if option.type is float:
+        return _float(option, given)
     if option.type is Path:
         return _path(given)
     text = given.text
@@ -226,6 +232,15 @@ def _integer(option: Option, given: Given) -> int:
     if not option.minimum <= number <= option.maximum:
         bounds = f"from {option.minimum:,} to {option.maximum:,}"
         raise UsageError(f"{given.origin}: {text[:40]!r} is not a whole number {bounds}")
+    return number
+
+
+def _float(option: Option, given: Given) -> float:
+    text = str(given.value).strip()
+    number = float(text) if DECIMAL.fullmatch(text) else 0.0
+    if not option.minimum < number <= option.maximum:
+        bounds = f"above {option.minimum:,} and at most {option.maximum:,}"
+        raise UsageError(f"{given.origin}: {text[:40]!r} is not a number {bounds}")
     return number
 
 

@@ -81,7 +81,8 @@ class Runner:
 
     def command(self, target, *arguments):
         return [
-            sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", f"--ixy-repo={target}",
+            sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v",
+            *([] if target is None else [f"--ixy-repo={target}"]),
             "--junitxml=report.xml", "--html=report.html", "--self-contained-html", *arguments,
         ]  # fmt: skip
 

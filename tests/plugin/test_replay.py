@@ -390,3 +390,17 @@ def test_a_trial_of_lifecycle_is_judged_again_and_other_cases_are_skipped(number
     assert set(found.values()) == {"SKIPPED"}
     assert "a replay has no lab, so there is not another trial" in done.stdout
     assert ("traffic does not flow again after the links" in done.stdout) is (outcome == "FAILED")
+
+
+def test_a_soak_is_judged_again_from_its_bundle(user, tmp_path):
+    """Of a role that ended early, and of which nothing else is on record."""
+    gone = make_run("fwd", ended_itself=True, stopped_by=None, exit=Exit(status=3), ended=64.0)
+    roles = {role: make_run(role, ended_itself=False) for role in ("pcap", "pktgen")} | {"fwd": gone}
+    made = make_bundle(tmp_path, scenario="soak", roles=roles, capture=CaptureRecord(file=None))
+    done = run(user, f"--ixy-replay={made.path}", "--ixy-scenario=soak")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    found = outcomes(done)
+    failing = [name for name, outcome in found.items() if outcome == "FAILED"]
+    assert failing == ["test_soak[ixy@0e00605-alive-fwd]"]
+    assert "fwd ended by itself at 00:01:03, with status 3" in done.stdout
+    assert found["test_soak[ixy@0e00605-rate]"] == "SKIPPED"

@@ -251,6 +251,19 @@ def test_packets_are_a_whole_number(packets):
     assert refused(environ={"IXY_PACKETS": packets}).startswith("IXY_PACKETS: ")
 
 
+@pytest.mark.parametrize("minutes", ["0", "-1", "1e3", "nan", "inf", "many", "10001", "٣", ".5"])
+def test_minutes_are_a_number(minutes):
+    assert refused(cli={"minutes": minutes}).startswith(
+        f"--ixy-minutes: '{minutes}' is not a number above 0 and at most 10,000"
+    )
+
+
+def test_minutes_may_have_a_fraction():
+    assert settle(cli={"minutes": "0.25"}).minutes == 0.25
+    assert settle(environ={"IXY_MINUTES": " 90 "}).minutes == 90
+    assert settle().minutes == 5
+
+
 @pytest.mark.parametrize(
     ("sources", "message"),
     [

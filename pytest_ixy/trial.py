@@ -12,8 +12,10 @@ from typing import Protocol
 
 from pytest_ixy import bundle as bundles
 from pytest_ixy import manifest, roles
+from pytest_ixy.aftermath import Aftermath
 from pytest_ixy.bundle import Bundle, CaptureRecord, CourseRecord, Event
 from pytest_ixy.course import USUAL, Act, Course, Extra
+from pytest_ixy.errors import LabError
 from pytest_ixy.manifest import Outcome, Setup
 from pytest_ixy.memory import Memory
 from pytest_ixy.meters import Meters
@@ -66,15 +68,23 @@ def run(  # noqa: PLR0913, PLR0917
         LabError: a node was lost, or the capture could not be fetched.
     """
     trial = _Trial(setup, packets, folder, progress, course)
+    nodes = Aftermath(setup.testbed, setup.hosts, folder)
+    with progress.phase("look"):
+        nodes.begin()
     started = datetime.now(UTC)
     setup.provider.begin_trial(setup.testbed)
     before = setup.provider.counters(setup.testbed)
-    with Meters(setup, before, trial.stage.began) as meters:
-        trial.play(meters)
-    counted = manifest.difference(before, setup.provider.counters(setup.testbed))
-    capture = trial.fetch(onlooker)
+    try:
+        with Meters(setup, before, trial.stage.began) as meters:
+            trial.play(meters)
+        counted = manifest.difference(before, setup.provider.counters(setup.testbed))
+        capture = trial.fetch(onlooker)
+        with progress.phase("look"):
+            told = nodes.end(trial.stage.runs())
+    except LabError as error:
+        raise nodes.explained(error) from error
     series = meters.leave(folder)
-    outcome = Outcome(started, trial.stage.runs(), capture, counted, trial.course(), series)
+    outcome = Outcome(started, told.runs, capture, counted, trial.course(), series, told.nodes)
     return manifest.leave(setup, packets, outcome, folder, progress)
 
 

@@ -58,6 +58,10 @@ class Lab:
         self.scratch, self._provider = scratch, provider
         self._provision, self._renew = provision, renew
         self.cast = cast.cast(target.spec, target.record.label, settings.roles)
+        if settings.gdb and self.cast[settings.gdb] == cast.REFERENCE:
+            raise UsageError(
+                f"--ixy-gdb={settings.gdb}: the reference plays that role, and that has no program."
+            )
         self.guests: Guests = guests or {}
         self._testbed: Testbed | None = None
         self._sent: dict[str, int] = {}

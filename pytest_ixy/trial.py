@@ -15,6 +15,7 @@ from pytest_ixy import manifest, roles
 from pytest_ixy.aftermath import Aftermath
 from pytest_ixy.bundle import Bundle, CaptureRecord, CourseRecord, Event
 from pytest_ixy.course import USUAL, Act, Course, Extra
+from pytest_ixy.debugging import PATIENCE
 from pytest_ixy.errors import LabError
 from pytest_ixy.manifest import Outcome, Setup
 from pytest_ixy.memory import Memory
@@ -40,6 +41,8 @@ PCAP_HEADER, RECORD = 24, 76
 
 def deadline_for(settings: Settings, packets: int) -> float:
     """Seconds after pktgen's start by which pcap must have ended."""
+    if settings.gdb:
+        return PATIENCE
     return settings.timeouts.capture + packets / PACKETS_PER_SECOND
 
 
@@ -94,7 +97,7 @@ class _Trial:
     def __init__(self, setup: Setup, packets: int, folder: Path, progress: Progress, course: Course) -> None:
         self._setup, self._packets, self._folder, self._progress = setup, packets, folder, progress
         self._limits, self._course = setup.settings.timeouts, course
-        self.stage = Stage(setup, packets, folder, course)
+        self.stage = Stage(setup, packets, folder, course, progress.say)
         self._events: list[Event] = []
         self._at_first: int | None = None
         self._back: CaptureRecord | None = None

@@ -92,3 +92,23 @@ def test_a_kernel_that_panics_is_named_by_its_last_words(runner, target):
     (error,) = (result.texts[name] for name in result.having("error"))
     assert "lost node fwd" in error
     assert "The console of fwd says: Kernel panic - not syncing: sysrq triggered crash" in error
+
+
+def test_a_debugger_stops_fwd_at_the_first_packets_and_lets_it_go(runner, target):
+    if shutil.which("gdb") is None:
+        pytest.skip("not installed: gdb")
+    process = runner.start(target(), "--ixy-packets=2000", "--ixy-gdb=fwd", "-k", "role or count")
+    runner.until("target remote", process)
+    (where,) = set(re.findall(r"gdb -ex 'target remote (127\.0\.0\.1:\d+)'\n", runner.output)) - {
+        "127.0.0.1:2159"
+    }
+    steps = [f"target remote {where}", "break mischief_apply", "continue", "backtrace", "delete", "detach"]
+    options = [word for step in steps for word in ("-ex", step)]
+    done = subprocess.run(
+        ["gdb", "-nx", "-batch", *options], capture_output=True, text=True, timeout=200, check=False
+    )
+    assert re.search(r"#0 .*mischief_apply", done.stdout), done.stdout + done.stderr
+    assert re.search(r"#\d .*in main", done.stdout)
+    result = runner.finish(process)
+    assert result.having("failure") == set(), result.output
+    assert result.outcomes["capture-count"] == "passed"

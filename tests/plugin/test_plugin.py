@@ -125,6 +125,11 @@ def test_it_does_without_other_plugins(plugin, driver, user):
         (["--ixy-repo={driver}", "--ixy-provider=quemu"], "no provider 'quemu'; did you mean 'qemu'?"),
         (["--ixy-repo={driver}", "--ixy-packets=0"], "--ixy-packets"),
         (["--ixy-repo={driver}", "--ixy-config=missing.toml"], "missing.toml"),
+        (["--ixy-repo={driver}", "--ixy-gdb=pcaps"], "unknown gdb 'pcaps'; did you mean 'pcap'?"),
+        (
+            ["--ixy-repo={driver}", "--ixy-gdb=pcap", "--ixy-role=pcap=reference"],
+            "the reference plays that role",
+        ),
         (["--ixy-repo={driver}", "--ixy-image=missing.qcow2"], "missing.qcow2"),
         (["--ixy-repo={driver}", "--ixy-image=missing.qcow2", "-n", "2"], "missing.qcow2"),
     ],

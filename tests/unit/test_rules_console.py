@@ -18,6 +18,8 @@ HARMLESS = """[    6.370135] pci 0000:00:06.0: [1af4:1000] type 00 class 0x02000
 [    6.372038] pci 0000:00:06.0: BAR 0 [io  0x0000-0x001f]\r
 [    6.407096] virtio-pci 0000:00:06.0: enabling device (0000 -> 0003)\r
 [    6.519060] ACPI: \\_SB_.LNKB: Enabled at IRQ 10\r
+[  158.689684] virtio_net virtio3 ens7: renamed from eth0\r
+[  172.324095] hrtimer: interrupt took 29635773 ns\r
 Accepted publickey for ixy from 10.0.2.2 port 44482 ssh2: ED25519 SHA256:na511j4BHEYk5iLHn2Ep\r
 """
 

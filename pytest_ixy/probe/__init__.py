@@ -110,7 +110,13 @@ class Probe:
         given["PATTERN"] = known.core_pattern if known else "core"
         host: Host = self.hosts[node.name]
         text = "\n".join(map(script, scripts))
-        return host.run(text, timeout=TIMEOUT, root=True, environment={**given, **more}).output
+        done = host.run(text, timeout=TIMEOUT, root=True, environment={**given, **more})
+        if not done.ok:  # half an answer would make strays of what was not told
+            last = one_line(done.output[-SHOWN:])
+            raise LabError(
+                f"The node of {node.name} did not tell in {TIMEOUT:.0f} s what state it is in: {last}"
+            )
+        return done.output
 
 
 @cache

@@ -143,6 +143,14 @@ def test_what_cannot_be_put_back_is_told(host):
     assert f"virtio-pci does not take {NOWHERE}" in said
 
 
+def test_half_an_answer_is_none(host, monkeypatch):
+    node = Node("fwd", ())
+    probe = Probe({"fwd": host}, Topology((), (node,)), "/nowhere")
+    monkeypatch.setattr("pytest_ixy.probe.script", lambda _name: "echo process 1 1 init; exit 3")
+    with pytest.raises(LabError, match=r"node of fwd did not tell .* process 1 1 init"):
+        probe.look()
+
+
 def test_a_node_without_its_device_is_the_labs_fault(host, monkeypatch):
     topology = Topology((), (Node("fwd", (Nic("net", NOWHERE, "PCI_ADDR_FWD_SRC"),)),))
     probe = Probe({"fwd": host}, topology, "/nowhere")

@@ -78,6 +78,13 @@ def test_a_process_that_only_has_the_number_of_another(tmp_path):
     assert ask(tmp_path, before={"processes": (old,)}, processes=(new,)).numbers["processes"] == 1
 
 
+def test_where_not_all_processes_were_told_nobody_is_new(tmp_path):
+    old = tuple(Living(pid=pid, started=1, name="many") for pid in range(250))
+    new = (Living(pid=999, started=5, name="fwd"),)
+    assert ask(tmp_path / "a", before={"processes": old}, processes=new).outcome == "passed"
+    assert ask(tmp_path / "b", before={"processes": old[1:]}, processes=new).outcome == "failed"
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

@@ -236,6 +236,7 @@ class Lab:
         """
         testbed.close(self._hosts)
         self._hosts, self._sent, self._builds, self._prelude = {}, {}, None, ()
+        self._untidy = []
         self.progress.phases.clear()
         self._testbed = self._renew()
         self._built_in = self._next_folder()

@@ -297,3 +297,10 @@ def test_a_lab_error_in_the_body_of_a_test_is_an_error_too(driver, user, without
     done = run(user, f"--ixy-repo={driver}", "test_it.py", PATH=without_qemu)
     assert "1 error" in done.stdout
     assert "failed" not in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("more", "follows"), [([], True), (["--ixy-gdb=fwd"], False)])
+def test_nothing_follows_where_somebody_debugs(more, follows, driver, user):
+    done = run(user, f"--ixy-repo={driver}", "--ixy-localise=always", "--collect-only", "-q", *more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("scenarios/localise/" in done.stdout) == follows

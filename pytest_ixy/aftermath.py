@@ -63,25 +63,25 @@ class Aftermath:
             stream.seek(self._spoken.get(node.name, 0))
             return stream.read(LIMIT).decode("utf-8", "replace")
 
-    def end(self, runs: Mapping[str, Run]) -> Told:
+    def end(self, runs: Mapping[str, Run], where: Mapping[str, str]) -> Told:
         """Look at the nodes again, ask after crashes, and put the nodes back in order.
 
         Args:
             runs: How the roles went; a role that was started twice has a second name.
+            where: Their nodes, by the same names.
 
         Raises:
             LabError: a node was lost.
         """
         self._probe.look_again()
         kernels = {name: self._keep_kernel(name) for name in self._probe.after}
-        explained = {name: self._examined(name, run) for name, run in runs.items()}
+        explained = {name: self._examined(name, run, where[name]) for name, run in runs.items()}
         untidy = self._probe.tidy()
         records = {node.name: self._record(node, kernels, untidy) for node in self._testbed.nodes}
         return Told(explained, records)
 
-    def _examined(self, name: str, run: Run) -> Run:
+    def _examined(self, name: str, run: Run, node: str) -> Run:
         """The run with what is known of its crash, if it crashed."""
-        node = name if name in self._probe.hosts else name.rpartition("-")[0]
         scene = Scene(self._probe.hosts[node], self._probe.after[node], name, self._folder)
         return postmortem.examine(scene, run)
 

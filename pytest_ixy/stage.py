@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_ixy import debugging, reference, roles, spots
@@ -54,6 +54,11 @@ class Stage:
     def now(self) -> float:
         """Seconds since the trial began."""
         return time.monotonic() - self.began
+
+    @property
+    def where(self) -> Mapping[str, str]:
+        """The node of each role and extra that was started, by name."""
+        return self._nodes
 
     def capture_of(self, name: str) -> str:
         """The file on its node that a role or extra of that name captures to."""

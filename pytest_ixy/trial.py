@@ -83,7 +83,7 @@ def run(  # noqa: PLR0913, PLR0917
         counted = manifest.difference(before, setup.provider.counters(setup.testbed))
         capture = trial.fetch(onlooker)
         with progress.phase("look"):
-            told = nodes.end(trial.stage.runs())
+            told = nodes.end(trial.stage.runs(), trial.stage.where)
     except LabError as error:
         raise nodes.explained(error) from error
     series = meters.leave(folder)

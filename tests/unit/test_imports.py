@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
     "words": "errors printable topology cases course timespan options paths parallel thrift tomlkeys record",
-    "files": "tomlfile dialect nodestate leftovers crash bundle known series way capture source programs ledger spots",
+    "files": "tomlfile dialect nodestate leftovers crash bundle known series way",
+    "captures": "capture source programs ledger spots",
     "tools": "check rules terms git remote config spec progress bare unpack",
     "parts": "cast given settings refs repository roles live verdict sample guess ruledoc",
     "measures": "spoken rates change overtime soak",

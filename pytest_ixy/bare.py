@@ -25,7 +25,7 @@ class Bare(Bundle):
         """Path of the capture, whether or not it is there."""
         return self.file
 
-    def text(self, relative: str, *, limit: int = 0) -> str:  # noqa: ARG002 - a bundle's method
+    def text(self, relative: str, *, limit: int = 0, start: int = 0) -> str:  # noqa: ARG002 - a bundle's
         """Empty: there are no other files."""
         return ""
 

@@ -7,7 +7,10 @@ BUNDLE/
   target.diff            how the work tree differed from the commit (dirty targets only)
   build/ROLE.log         output of the build commands on that role's node
   roles/ROLE.log         output of the role while it ran
+  roles/ROLE.crash.txt   backtrace and what else tells of its crash
+  roles/ROLE.core.zst    its core dump, where the node had no gdb
   consoles/NODE.log      serial console of the node
+  consoles/NODE.kernel   what its kernel logged during the trial
   rates.json             packets per second through each role (see `rates.py`)
   counters.json          what the networks counted, over time (see `series.py`)
   memory.json            the memory that roles had, over time (long trials only)
@@ -19,11 +22,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from pytest_ixy import tomlfile
+from pytest_ixy.crash.record import Crash
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
+from pytest_ixy.nodestate import NodeState
+from pytest_ixy.record import Record
 from pytest_ixy.tomlfile import RuleTables
 
 MANIFEST = "manifest.json"
@@ -31,12 +37,6 @@ CAPTURE = "capture.pcap"
 BACK = "capture-back.pcap"
 DIFF = "target.diff"
 LARGEST_MANIFEST = 16 << 20
-
-
-class Record(BaseModel):
-    """Base of everything in a manifest: frozen, unknown keys and numbers without end refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Exit(Record):
@@ -97,6 +97,7 @@ class Run(Record):
         tail: The last lines of its output.
         player: Whose program it is: `target`, `reference`, or the label of another repository, which is
             among the manifest's `guests`.
+        crash: What it left that tells why it ended, if it crashed or complained.
     """
 
     command: str
@@ -111,6 +112,7 @@ class Run(Record):
     log: str = ""
     tail: str = ""
     player: str = "target"
+    crash: Crash | None = None
 
 
 class NicRecord(Record):
@@ -129,12 +131,28 @@ class NicRecord(Record):
 
 
 class NodeRecord(Record):
-    """A machine of the testbed."""
+    """A machine of the testbed.
+
+    Attributes:
+        name: The role's that it runs.
+        nics: Its test NICs.
+        address: Where it is.
+        console: Its console's output, relative to the bundle.
+        spoken: Bytes of that which are older than the trial.
+        kernel: What its kernel logged during the trial, relative to the bundle.
+        before, after: What state it was in before the roles started and after they had ended.
+        untidy: What could not be put back as it was, in words.
+    """
 
     name: str
     nics: tuple[NicRecord, ...]
     address: str = ""
     console: str | None = None
+    spoken: int = 0
+    kernel: str | None = None
+    before: NodeState | None = None
+    after: NodeState | None = None
+    untidy: tuple[str, ...] = ()
 
 
 class TargetRecord(Record):
@@ -254,12 +272,12 @@ class Manifest(Record):
     roles: dict[str, Run]
     capture: CaptureRecord
     dialect: Dialect | None = None
-    rules: RuleTables = {}
+    rules: RuleTables = Field(default_factory=dict)
     course: CourseRecord | None = None
-    guests: dict[str, TargetRecord] = {}
-    series: dict[str, str] = {}
+    guests: dict[str, TargetRecord] = Field(default_factory=dict)
+    series: dict[str, str] = Field(default_factory=dict)
     phases: tuple[Phase, ...] = ()
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default_factory=dict)
 
 
 class Bundle:
@@ -299,13 +317,13 @@ class Bundle:
             raise UsageError(f"{self.path / MANIFEST}: {relative!r} is not in the bundle")
         return self.path / relative
 
-    def text(self, relative: str, *, limit: int = 1 << 20) -> str:
-        """The last `limit` bytes of a text file in the bundle; empty when it is not there."""
+    def text(self, relative: str, *, limit: int = 1 << 20, start: int = 0) -> str:
+        """The last `limit` bytes from `start` on of a text file in the bundle; empty when it is not there."""
         file = self.inside(relative)
         if not file.is_file():
             return ""
         with file.open("rb") as stream:
-            stream.seek(max(0, file.stat().st_size - limit))
+            stream.seek(max(0, start, file.stat().st_size - limit))
             return stream.read().decode("utf-8", "replace")
 
 

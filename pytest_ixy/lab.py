@@ -13,7 +13,7 @@ from pytest_ixy import build, bundle, cast, manifest, rates, reference, spots, t
 from pytest_ixy.bundle import Build, Bundle, Phase
 from pytest_ixy.course import ENDLESS, SOAK, USUAL, Course, soak
 from pytest_ixy.dialect import Dialect, shipped
-from pytest_ixy.errors import TargetError, UsageError
+from pytest_ixy.errors import LabError, TargetError, UsageError
 from pytest_ixy.guests import Guests
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Provider, Testbed
@@ -58,6 +58,10 @@ class Lab:
         self.scratch, self._provider = scratch, provider
         self._provision, self._renew = provision, renew
         self.cast = cast.cast(target.spec, target.record.label, settings.roles)
+        if settings.gdb and self.cast[settings.gdb] == cast.REFERENCE:
+            raise UsageError(
+                f"--ixy-gdb={settings.gdb}: the reference plays that role, and that has no program."
+            )
         self.guests: Guests = guests or {}
         self._testbed: Testbed | None = None
         self._sent: dict[str, int] = {}
@@ -67,6 +71,7 @@ class Lab:
         self._trials = 0
         self._bundle: Bundle | None = None
         self._prelude: tuple[Phase, ...] = ()
+        self._untidy: list[str] = []
         self.latest: Path | None = None
 
     @property
@@ -149,6 +154,7 @@ class Lab:
         self._refuse_strangers(players or {})
         if failure := build.first_failure(self.builds()):
             raise TargetError(f"not run: {failure}")
+        self._require_tidiness()
         folder = self._next_folder()
         self._begin_trial()
         if folder != self._built_in:
@@ -162,6 +168,7 @@ class Lab:
             made = trial.run(setup, count, folder, self.progress, meanwhile, course)
         made.observed = meanwhile.observed
         rates.leave(made)
+        self._untidy = [f"{node.name}: {words}" for node in made.manifest.nodes for words in node.untidy]
         self.latest = folder
         return made
 
@@ -175,6 +182,14 @@ class Lab:
 
     def _next_folder(self) -> Path:
         return Path(f"{self.folder}-{self._trials + 1}") if self._trials else self.folder
+
+    def _require_tidiness(self) -> None:
+        """Refuse to start on nodes that could not be put back as they were before the trial before."""
+        if self._untidy:
+            raise LabError(
+                f"The trial before left what could not be cleaned up: {'; '.join(self._untidy)}.",
+                hint="start with fresh machines",
+            )
 
     def _send_reference(self, players: cast.Cast, dialect: Dialect, packets: int) -> None:
         """Make the nodes ready whose roles the reference plays, unless they are for so many packets."""
@@ -221,6 +236,7 @@ class Lab:
         """
         testbed.close(self._hosts)
         self._hosts, self._sent, self._builds, self._prelude = {}, {}, None, ()
+        self._untidy = []
         self.progress.phases.clear()
         self._testbed = self._renew()
         self._built_in = self._next_folder()

@@ -29,6 +29,7 @@ TITLES = {
     "start": "starting roles",
     "capture": "capturing",
     "stop": "stopping roles",
+    "look": "looking at the machines",
     "fetch": "fetching the capture",
 }
 

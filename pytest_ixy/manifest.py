@@ -74,7 +74,10 @@ class Setup:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it; `counted` are the frames that the networks counted during the trial."""
+    """What came of it; `counted` are the frames that the networks counted during the trial.
+
+    `nodes` are the nodes' records by name, with what was seen on them.
+    """
 
     started: datetime
     roles: Mapping[str, Run]
@@ -82,6 +85,7 @@ class Outcome:
     counted: Counters
     course: CourseRecord | None = None
     series: Mapping[str, str] = field(default_factory=dict)
+    nodes: Mapping[str, NodeRecord] = field(default_factory=dict)
 
 
 def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: Progress) -> Bundle:
@@ -97,7 +101,10 @@ def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: 
         target=setup.target.record,
         guests=setup.guest_records,
         provider=setup.testbed.record,
-        nodes=tuple(_complete(node, outcome.counted, folder) for node in setup.testbed.nodes),
+        nodes=tuple(
+            _complete(outcome.nodes.get(node.name, node), outcome.counted, folder)
+            for node in setup.testbed.nodes
+        ),
         builds=dict(setup.builds),
         roles=dict(outcome.roles),
         capture=outcome.capture,

@@ -146,6 +146,15 @@ OPTIONS = (
         choices=("never", "failed", "always"),
     ),
     Option("idle", int, 60, "seconds without traffic in scenario lifecycle (60)", "SECONDS", maximum=86_400),
+    Option(
+        "gdb",
+        str,
+        None,
+        "start this role under gdbserver and wait until somebody has connected a debugger and let it run; "
+        "the command to type is printed. Deadlines do not count then",
+        "ROLE",
+        choices=("pktgen", "fwd", "pcap"),
+    ),
     Option("offline", bool, False, "cut the machines off the internet"),
     Option(
         "keep",

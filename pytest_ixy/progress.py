@@ -32,11 +32,15 @@ def silent(_step: Step) -> None:
     """Show nothing."""
 
 
-class Progress:
-    """Announces phases to `show` and records them; phases do not nest."""
+def mute(_text: str) -> None:
+    """Say nothing."""
 
-    def __init__(self, show: Callable[[Step], None] = silent) -> None:
-        self._show = show
+
+class Progress:
+    """Announces phases to `show` and records them; phases do not nest. `say` prints lines that stay."""
+
+    def __init__(self, show: Callable[[Step], None] = silent, say: Callable[[str], None] = mute) -> None:
+        self._show, self.say = show, say
         self._name = ""
         self._began = 0.0
         self.phases: list[Phase] = []

@@ -163,6 +163,9 @@ def _files(manifest: Manifest) -> Iterator[str]:
     yield from (build.log for build in manifest.builds.values())
     yield from (run.log for run in manifest.roles.values())
     yield from (node.console for node in manifest.nodes if node.console)
+    yield from (node.kernel for node in manifest.nodes if node.kernel)
+    crashes = [run.crash for run in manifest.roles.values() if run.crash]
+    yield from (file for crash in crashes for file in (crash.file, crash.core) if file)
     yield from filter(None, [manifest.capture.file])
     if manifest.course and manifest.course.back and manifest.course.back.file:
         yield manifest.course.back.file

@@ -16,6 +16,9 @@ from pytest_ixy.topology import Topology
 
 POLL = 0.1
 READY_WINDOW = 1 << 16
+CORES = "ulimit -c 524288 2>/dev/null\n"
+"""Before a role's command: a core dump may have 512 MiB."""
+TAIL = 8192
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def start(host: Host, order: Order, began: float, *, ready_timeout: float, settl
     """Start the role as root, as ixy-ci does, and wait until it is ready, settled or over."""
     at = time.monotonic() - began
     process = host.start(
-        order.command, cwd=order.folder, environment=dict(order.environment), root=True, log=order.log
+        CORES + order.command, cwd=order.folder, environment=dict(order.environment), root=True, log=order.log
     )
     wait = ready_timeout if order.ready else settle
     ready = _await_ready(process, order, wait)
@@ -119,7 +122,7 @@ def record(
         stopped_by=stopped.needed if stopped and early is None else None,
         stragglers=stopped.stragglers if stopped else (),
         log=str(started.order.log.relative_to(base)),
-        tail=started.process.output[-4096:],
+        tail=started.process.output[-TAIL:],
     )
 
 

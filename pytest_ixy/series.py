@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 
-from pytest_ixy.bundle import Record
 from pytest_ixy.errors import UsageError
+from pytest_ixy.record import Record
 
 if TYPE_CHECKING:
     from pathlib import Path

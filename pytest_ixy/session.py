@@ -93,7 +93,7 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     config.add_cleanup(lambda: _release(config, owner, keeper, live))
     if threading.current_thread() is threading.main_thread():
         _end_on_sigterm(config, keeper)
-    progress = Progress(live.show)
+    progress = Progress(live.show, live.say)
     got = _fetch(settings, workspace, progress, _own_files(config, settings))
     visitors = _invite(got, settings, workspace, progress, _own_files(config, settings))
     folder = settings.artifacts / run
@@ -170,7 +170,7 @@ def _adopt(config: pytest.Config, settings: Settings, live: Live) -> Lab:
     from pytest_ixy.xdist import received
 
     handed = received(config)
-    progress = Progress(live.show)
+    progress = Progress(live.show, live.say)
     progress.phases += handed.phases
     return Lab(
         settings=settings,

@@ -51,6 +51,7 @@ class Settings:
         minutes: How long traffic lasts where a scenario goes by time.
         given: Names of the options that somebody gave, on the command line or elsewhere.
         idle: Seconds without traffic in scenario lifecycle.
+        gdb: The role that is started under gdbserver, if any.
         offline: True to cut the machines off the internet.
         openstack: That table of config.toml, kept as it is.
         terms: How to judge, as far as it does not stand in the target.
@@ -84,6 +85,7 @@ class Settings:
     localise: str = "failed"
     keep: str = "never"
     keep_for: timedelta = timedelta(hours=1)
+    gdb: str | None = None
 
 
 def resolve(

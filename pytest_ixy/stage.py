@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_ixy import reference, roles, spots
+from pytest_ixy import debugging, reference, roles, spots
 from pytest_ixy.build import folder_name
 from pytest_ixy.bundle import Exit, Run
 from pytest_ixy.cast import REFERENCE
 from pytest_ixy.course import Course, Extra
 from pytest_ixy.manifest import Setup
 from pytest_ixy.parallel import all_at_once
+from pytest_ixy.progress import mute
 from pytest_ixy.remote import Stopped
 from pytest_ixy.roles import Order, Started
 from pytest_ixy.spots import Spot
@@ -32,7 +33,10 @@ class Stage:
         early: How those ended that ended by themselves, by name.
     """
 
-    def __init__(self, setup: Setup, packets: int, folder: Path, course: Course) -> None:
+    def __init__(
+        self, setup: Setup, packets: int, folder: Path, course: Course, say: Callable[[str], None] = mute
+    ) -> None:
+        self._say = say
         self._setup, self._packets, self._folder, self._course = setup, packets, folder, course
         self._limits = setup.settings.timeouts
         # on the nodes, where a name of its own is all the safety that is needed
@@ -50,6 +54,11 @@ class Stage:
     def now(self) -> float:
         """Seconds since the trial began."""
         return time.monotonic() - self.began
+
+    @property
+    def where(self) -> Mapping[str, str]:
+        """The node of each role and extra that was started, by name."""
+        return self._nodes
 
     def capture_of(self, name: str) -> str:
         """The file on its node that a role or extra of that name captures to."""
@@ -71,7 +80,11 @@ class Stage:
         host = self._setup.hosts[node]
         if not extra:
             spots.note(self._setup.testbed.run, role, Spot(order.folder, order.command, order.environment))
-        self._played.append(roles.start(host, order, self.began, ready_timeout=ready, settle=settle))
+        if role == self._setup.settings.gdb and order.player != REFERENCE:
+            started = debugging.start(host, order, self.began, waiting=waiting, say=self._say)
+        else:
+            started = roles.start(host, order, self.began, ready_timeout=ready, settle=settle)
+        self._played.append(started)
 
     def _order(self, role: str) -> Order:
         """What to start: a repository's program, or the reference in its place."""

@@ -74,7 +74,8 @@ def prepare(config: pytest.Config, args: list[str]) -> None:
 def _scenarios(config: pytest.Config, settings: Settings) -> list[Path]:
     """What to collect when the user gave no path: the scenario, and localise where it follows."""
     path = scenario_path(settings)
-    if settings.replay or settings.scenario != "forward" or settings.localise == "never":
+    alone = settings.replay or settings.gdb or settings.localise == "never"
+    if alone or settings.scenario != "forward":
         return [path]
     setattr(config.option, FOLLOWS, True)  # xdist's workers are given paths, but also this
     return [path, path.with_name("localise")]

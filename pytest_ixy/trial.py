@@ -12,8 +12,11 @@ from typing import Protocol
 
 from pytest_ixy import bundle as bundles
 from pytest_ixy import manifest, roles
+from pytest_ixy.aftermath import Aftermath
 from pytest_ixy.bundle import Bundle, CaptureRecord, CourseRecord, Event
 from pytest_ixy.course import USUAL, Act, Course, Extra
+from pytest_ixy.debugging import PATIENCE
+from pytest_ixy.errors import LabError
 from pytest_ixy.manifest import Outcome, Setup
 from pytest_ixy.memory import Memory
 from pytest_ixy.meters import Meters
@@ -38,6 +41,8 @@ PCAP_HEADER, RECORD = 24, 76
 
 def deadline_for(settings: Settings, packets: int) -> float:
     """Seconds after pktgen's start by which pcap must have ended."""
+    if settings.gdb:
+        return PATIENCE
     return settings.timeouts.capture + packets / PACKETS_PER_SECOND
 
 
@@ -66,15 +71,23 @@ def run(  # noqa: PLR0913, PLR0917
         LabError: a node was lost, or the capture could not be fetched.
     """
     trial = _Trial(setup, packets, folder, progress, course)
+    nodes = Aftermath(setup.testbed, setup.hosts, folder)
+    with progress.phase("look"):
+        nodes.begin()
     started = datetime.now(UTC)
     setup.provider.begin_trial(setup.testbed)
     before = setup.provider.counters(setup.testbed)
-    with Meters(setup, before, trial.stage.began) as meters:
-        trial.play(meters)
-    counted = manifest.difference(before, setup.provider.counters(setup.testbed))
-    capture = trial.fetch(onlooker)
+    try:
+        with Meters(setup, before, trial.stage.began) as meters:
+            trial.play(meters)
+        counted = manifest.difference(before, setup.provider.counters(setup.testbed))
+        capture = trial.fetch(onlooker)
+        with progress.phase("look"):
+            told = nodes.end(trial.stage.runs(), trial.stage.where)
+    except LabError as error:
+        raise nodes.explained(error) from error
     series = meters.leave(folder)
-    outcome = Outcome(started, trial.stage.runs(), capture, counted, trial.course(), series)
+    outcome = Outcome(started, told.runs, capture, counted, trial.course(), series, told.nodes)
     return manifest.leave(setup, packets, outcome, folder, progress)
 
 
@@ -84,7 +97,7 @@ class _Trial:
     def __init__(self, setup: Setup, packets: int, folder: Path, progress: Progress, course: Course) -> None:
         self._setup, self._packets, self._folder, self._progress = setup, packets, folder, progress
         self._limits, self._course = setup.settings.timeouts, course
-        self.stage = Stage(setup, packets, folder, course)
+        self.stage = Stage(setup, packets, folder, course, progress.say)
         self._events: list[Event] = []
         self._at_first: int | None = None
         self._back: CaptureRecord | None = None

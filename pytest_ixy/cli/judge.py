@@ -25,9 +25,9 @@ COLOURS = {"passed": "32", "failed": "31;1", "reported": "33", "unjudgeable": "3
 BROKEN = ("failed", "reported")
 
 EPILOG = """A CAPTURE is a pcap or pcapng file, as it is or compressed with gzip or zstd, or - for standard
-input. A BUNDLE is the folder that a trial left. From a capture alone `sent` and `exits` cannot be judged
-and are skipped. So is `count` without --packets; `sequence-bounds` then takes the number of packets found,
-which still shows numbers that were changed on the way.
+input. A BUNDLE is the folder that a trial left. From a capture alone `sent`, `exits`, `console`,
+`leaks` and `preflight` cannot be judged and are skipped. So is `count` without --packets; `sequence-bounds`
+then takes the number of packets found, which still shows numbers that were changed on the way.
 
 A rule that is broken fails or only reports, by its severity: pytest-ixy rules lists them with their options.
 What packets should look like is the dialect: c, rust, go and others, or a TOML file (docs/dialects.md). By

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pytest_ixy.errors import LabError
 from pytest_ixy.printable import plain
 from pytest_ixy.remote.dial import dial
+from pytest_ixy.remote.forward import Forward
 from pytest_ixy.remote.link import Link
 from pytest_ixy.remote.order import Order
 from pytest_ixy.remote.process import Process
@@ -50,6 +51,7 @@ class Host:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._forwards: list[Forward] = []
         self.access = link.access
         self.name = link.access.name
 
@@ -183,6 +185,12 @@ class Host:
         """
         return Transfer(self._link, timeout, root, progress).fetch(remote, local, limit, begun)
 
+    def forward(self, port: int) -> Forward:
+        """A port here that leads to that port of the node's 127.0.0.1, as long as the connection stands."""
+        made = Forward(self._link, port)
+        self._forwards.append(made)
+        return made
+
     @property
     def lost(self) -> str | None:
         """Why the node cannot be reached any more, or None while the connection stands."""
@@ -190,6 +198,8 @@ class Host:
 
     def close(self) -> None:
         """End the connection. The node stops what was started over it and still runs."""
+        for forward in self._forwards:
+            forward.close()
         self._link.close()
 
     def __enter__(self) -> Self:

@@ -68,11 +68,12 @@ scan() {
     return 0
 }
 
-# sudo and timeout pass signals on: what they started would get INT and TERM twice.
+# sudo and timeout pass signals on: what they started would get INT and TERM twice. gdbserver would end before
+# what it started.
 send() {
     local pid
     for pid in "${pids[@]}"; do
-        [[ $1 != KILL && ${names[pid]} == @(sudo|timeout) ]] && continue
+        [[ $1 != KILL && ${names[pid]} == @(sudo|timeout|gdbserver) ]] && continue
         kill -s "$1" "$pid" && continue
         [[ -e /proc/$pid ]] && sudo -n bash -c 'kill -s "$1" "$2"' ixy "$1" "$pid" >/dev/null 2>&1
     done

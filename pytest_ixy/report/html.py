@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ixy.report import logs, overtime, rates, sequence, timeline, topology
+from pytest_ixy.report import logs, machines, overtime, rates, sequence, timeline, topology
 from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.links import link
@@ -140,6 +140,7 @@ def _trial(trial: Trial, folder: Path) -> str:
         ("The rates", lambda: _figure("Rates", rates.table(trial.rates))),
         ("The course of time", lambda: _figure("Over time", overtime.draw(bundle))),
         ("The sequence numbers", lambda: _sequence(trial)),
+        ("The machines", lambda: _figure("The machines before and after", machines.table(manifest))),
         ("The logs", lambda: logs.folded(bundle, folder)),
     )
     return "".join(part(name, make) for name, make in parts if not bundle.alone or name in OF_A_CAPTURE)

@@ -29,11 +29,15 @@ def _logs(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
     for role in in_flow_order(list(manifest.roles)):
         run = manifest.roles[role]
         yield f"{role}: output", run.log, run.tail
+        if run.crash:
+            yield f"{role}: what is known of its crash", run.crash.file or "", run.crash.text
     for role in in_flow_order(list(manifest.builds)):
         yield f"{role}: build", manifest.builds[role].log, ""
     for node in manifest.nodes:
         if node.console:
             yield f"{node.name}: console", node.console, ""
+        if node.kernel:
+            yield f"{node.name}: what its kernel logged during the trial", node.kernel, ""
     if manifest.target.dirty:
         yield "what the work tree changed", DIFF, ""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ixy.errors import UsageError
 from pytest_ixy.rules.checksum import CHECKSUM
+from pytest_ixy.rules.console import CONSOLE
 from pytest_ixy.rules.content import PAYLOAD
 from pytest_ixy.rules.ending import EXITS, judge_run
 from pytest_ixy.rules.evidence import Evidence, Packet
@@ -21,8 +22,10 @@ from pytest_ixy.rules.finding import Finding, Outcome
 from pytest_ixy.rules.foreign import FOREIGN
 from pytest_ixy.rules.frame import SIZE, STRUCTURE
 from pytest_ixy.rules.fresh import FRESH
+from pytest_ixy.rules.leaks import LEAKS
 from pytest_ixy.rules.loss import LOSS
 from pytest_ixy.rules.order import ORDER
+from pytest_ixy.rules.preflight import PREFLIGHT
 from pytest_ixy.rules.rule import Option, Rule, Severity
 from pytest_ixy.rules.sequence import BOUNDS, COUNT, DUPLICATES
 from pytest_ixy.rules.timestamps import TIMESTAMPS
@@ -50,7 +53,8 @@ __all__ = [
 GROUP = "pytest_ixy.rules"
 BUILT_IN = (
     COMPLETE, SENT, FRESH, COUNT, BOUNDS, DUPLICATES, SIZE, STRUCTURE,
-    PAYLOAD, ORDER, LOSS, CHECKSUM, TIMESTAMPS, FOREIGN, EXITS,
+    PAYLOAD, ORDER, LOSS, CHECKSUM, TIMESTAMPS, FOREIGN, EXITS, CONSOLE, LEAKS,
+    PREFLIGHT,
 )  # fmt: skip
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

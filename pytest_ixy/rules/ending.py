@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ixy.rules.crashing import place, told
 from pytest_ixy.rules.finding import ALONE, Finding, failed, passed, skipped
 from pytest_ixy.rules.rule import Rule
 from pytest_ixy.rules.words import one_line, plain, shortened
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 ASKED = frozenset({"SIGINT", "SIGTERM"})
 """Dying of these is an orderly end for a program that was told to stop: C ixy has no signal handler."""
 
-TAIL = 20
+TAIL = 50
 
 
 def judge_exits(evidence: Evidence) -> Finding:
@@ -80,9 +81,9 @@ def _crash(run: Run) -> str | None:
     signal = run.exit.signal
     if signal is None or (signal in ASKED and not run.ended_itself):
         return None
-    told = "" if run.ended_itself else ", after it was told to stop"
+    late = "" if run.ended_itself else ", after it was told to stop"
     core = f"; core pattern: {one_line(run.exit.core_pattern)}" if run.exit.core_pattern else ""
-    return f"was ended by {one_line(signal)}{_when(run)}{told}{core}"
+    return f"was ended by {one_line(signal)}{place(run.crash)}{_when(run)}{late}{'' if run.crash else core}"
 
 
 def _when(run: Run) -> str:
@@ -96,6 +97,7 @@ def _output(run: Run) -> list[str]:
         *head,
         "last lines of its output:" if tail else "it printed nothing",
         *(f"  {shortened(line)}" for line in tail),
+        *(told(run.crash) if run.crash else ()),
     ]
 
 

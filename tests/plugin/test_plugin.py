@@ -125,6 +125,11 @@ def test_it_does_without_other_plugins(plugin, driver, user):
         (["--ixy-repo={driver}", "--ixy-provider=quemu"], "no provider 'quemu'; did you mean 'qemu'?"),
         (["--ixy-repo={driver}", "--ixy-packets=0"], "--ixy-packets"),
         (["--ixy-repo={driver}", "--ixy-config=missing.toml"], "missing.toml"),
+        (["--ixy-repo={driver}", "--ixy-gdb=pcaps"], "unknown gdb 'pcaps'; did you mean 'pcap'?"),
+        (
+            ["--ixy-repo={driver}", "--ixy-gdb=pcap", "--ixy-role=pcap=reference"],
+            "the reference plays that role",
+        ),
         (["--ixy-repo={driver}", "--ixy-image=missing.qcow2"], "missing.qcow2"),
         (["--ixy-repo={driver}", "--ixy-image=missing.qcow2", "-n", "2"], "missing.qcow2"),
     ],
@@ -292,3 +297,10 @@ def test_a_lab_error_in_the_body_of_a_test_is_an_error_too(driver, user, without
     done = run(user, f"--ixy-repo={driver}", "test_it.py", PATH=without_qemu)
     assert "1 error" in done.stdout
     assert "failed" not in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("more", "follows"), [([], True), (["--ixy-gdb=fwd"], False)])
+def test_nothing_follows_where_somebody_debugs(more, follows, driver, user):
+    done = run(user, f"--ixy-repo={driver}", "--ixy-localise=always", "--collect-only", "-q", *more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("scenarios/localise/" in done.stdout) == follows

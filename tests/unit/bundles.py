@@ -24,6 +24,7 @@ from pytest_ixy.bundle import (
     TargetRecord,
     write,
 )
+from pytest_ixy.nodestate import Device, HugePages, NodeState
 
 
 def make_run(role: str, **overrides: Any) -> Run:
@@ -51,11 +52,30 @@ def make_nodes(sent: int | None, received: int | None) -> tuple[NodeRecord, ...]
         return NicRecord(network=network, pci=f"0000:00:{pci}.0", sent=out, received=into)
 
     first, second, zero = "pktgen-fwd", "fwd-pcap", None if sent is None else 0
-    return (
-        NodeRecord(name="pcap", nics=(nic(second, "06", zero, received),)),
-        NodeRecord(name="fwd", nics=(nic(first, "06", zero, sent), nic(second, "07", received, zero))),
-        NodeRecord(name="pktgen", nics=(nic(first, "06", sent, zero),)),
+    nics = {
+        "pcap": (nic(second, "06", zero, received),),
+        "fwd": (nic(first, "06", zero, sent), nic(second, "07", received, zero)),
+        "pktgen": (nic(first, "06", sent, zero),),
+    }
+    return tuple(
+        NodeRecord(name=name, nics=own, before=make_state(*own), after=make_state(*own))
+        for name, own in nics.items()
     )
+
+
+def make_state(*nics: NicRecord, **overrides: Any) -> NodeState:
+    """A node with its NICs driven by the kernel, and some huge pages that nobody has."""
+    devices = tuple(
+        Device(pci=nic.pci, present=True, vendor="0x1af4", device="0x1000", driver="virtio-pci", command=7)
+        for nic in nics
+    )
+    fields: dict[str, Any] = {
+        "memory": 2 << 20,
+        "available": 1 << 20,
+        "huge_pages": (HugePages(size=2048, total=512, free=512),),
+        "devices": devices,
+    }
+    return NodeState(**{**fields, **overrides})
 
 
 def make_manifest(count: int = 100, **overrides: Any) -> Manifest:

@@ -14,15 +14,16 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
-    "words": "errors printable topology cases course timespan options paths parallel thrift tomlkeys",
-    "files": "tomlfile dialect bundle series way capture source programs ledger spots",
+    "words": "errors printable topology cases course timespan options paths parallel thrift tomlkeys record",
+    "files": "tomlfile dialect nodestate leftovers crash bundle known series way",
+    "captures": "capture source programs ledger spots",
     "tools": "check rules terms git remote config spec progress bare unpack",
     "parts": "cast given settings refs repository roles live verdict sample guess ruledoc",
     "measures": "spoken rates change overtime soak",
     "visits": "runs shell logfiles",
     "target and providers": "worktree pack target guests startup providers sweep origin replay",
     "report": "report",
-    "lab": "testbed holding reference",
+    "lab": "testbed holding reference debugging probe postmortem aftermath",
     "trial": "build manifest sampler memory meters stage trial lab",
     "pytest's hooks": "after outcomes xdist keeping",
     "session": "session alone recovery beginning lifecycle",
@@ -35,6 +36,8 @@ Inside of a layer the order of the words counts: each may import from those to t
 """
 
 JUDGEMENT = {
+    "crash",
+    "leftovers",
     "terms",
     "sample",
     "guess",
@@ -62,6 +65,10 @@ LAB = {
     "remote",
     "providers",
     "testbed",
+    "debugging",
+    "probe",
+    "postmortem",
+    "aftermath",
     "build",
     "trial",
     "manifest",

@@ -119,9 +119,9 @@ def test_bad_ends(tmp_path, role, overrides, words):
 
 
 def test_the_last_lines_of_output_are_shown_and_harmless():
-    tail = "".join(f"line {n}\n" for n in range(30)) + "\x1b[31mdied\x1b[0m\r\n"
+    tail = "".join(f"line {n}\n" for n in range(90)) + "\x1b[31mdied\x1b[0m\r\n"
     message = judge_run("pcap", make_run("pcap", exit=Exit(status=1), tail=tail)).message
-    assert "line 29" in message
+    assert "line 89" in message
     assert "line 5\n" not in message
     assert r"\x1b[31mdied\x1b[0m\r" in message
 
@@ -181,9 +181,9 @@ def test_pcap_that_was_stopped_nobody_knows_how():
 
 
 @pytest.mark.parametrize("log", ["", "roles/fwd.log"])
-def test_the_last_twenty_lines_and_where_all_of_them_are(log):
-    tail = "".join(f"line {number}\n" for number in range(30))
+def test_the_last_fifty_lines_and_where_all_of_them_are(log):
+    tail = "".join(f"line {number}\n" for number in range(70))
     finding = judge_run("fwd", make_run("fwd", exit=Exit(status=1), ended_itself=True, tail=tail, log=log))
     lines = finding.message.splitlines()
-    assert lines[1:-20] == [*([f"log: {log}"] if log else []), "last lines of its output:"]
-    assert lines[-20:] == [f"  line {number}" for number in range(10, 30)]
+    assert lines[1:-50] == [*([f"log: {log}"] if log else []), "last lines of its output:"]
+    assert lines[-50:] == [f"  line {number}" for number in range(20, 70)]

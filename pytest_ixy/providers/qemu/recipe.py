@@ -20,7 +20,7 @@ PACKAGES = (
     # to build drivers
     "gcc", "g++", "libc6-dev", "make", "cmake", "pkg-config", "git", "python3", "curl",
     # to run them and to see why they fail
-    "pciutils", "ethtool", "tcpdump", "tcpreplay", "gdb", "rsync", "iputils-ping", "less",
+    "pciutils", "ethtool", "tcpdump", "tcpreplay", "gdb", "gdbserver", "rsync", "iputils-ping", "less",
 )  # fmt: skip
 
 DRIVERS = ("virtio_pci", "virtio_blk", "virtio_net")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ixy.cast import REFERENCE, ROLES, TARGET, Cast
 from pytest_ixy.course import Course
-from pytest_ixy.errors import LabError
+from pytest_ixy.errors import LabError, NotRecordedError
 from pytest_ixy.rules import judge
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ class Tried:
 def role_of(part: str) -> str:
     """The role whose program that part is."""
     return part.removesuffix(BACK)
+
+
+def plays(origin: Origin, role: str) -> bool:
+    """Whether the target plays that role, as far as is known: a replay shows what was played."""
+    try:
+        return origin.cast[role] == TARGET
+    except NotRecordedError:
+        return True
 
 
 def players(part: str | None = None) -> Cast:

@@ -4,6 +4,7 @@ BUNDLE/
   manifest.json          `Manifest`, everything that is known about the trial
   capture.pcap           what the pcap role wrote
   capture-back.pcap      the same at the other end, where packets were sent both ways
+  sent.pcap              the frames that the reference pktgen sent, where they were of another kind
   target.diff            how the work tree differed from the commit (dirty targets only)
   build/ROLE.log         output of the build commands on that role's node
   roles/ROLE.log         output of the role while it ran
@@ -35,6 +36,7 @@ from pytest_ixy.tomlfile import RuleTables
 MANIFEST = "manifest.json"
 CAPTURE = "capture.pcap"
 BACK = "capture-back.pcap"
+SENT = "sent.pcap"
 DIFF = "target.diff"
 LARGEST_MANIFEST = 16 << 20
 
@@ -237,6 +239,8 @@ class CourseRecord(Record):
         name: Of the test that asked for it, empty where none did.
         seconds: The trial was to end when traffic was so old; None where pcap's end was its end.
         swapped: fwd had its NICs the other way round.
+        traffic: The class of frames that the reference pktgen sent, empty where it was none.
+        sent: The file in the bundle that holds those frames.
         events: What was done, in order.
         back: The capture of the way back, where packets were sent both ways.
     """
@@ -245,6 +249,8 @@ class CourseRecord(Record):
     name: str = ""
     seconds: float | None = None
     swapped: bool = False
+    traffic: str = ""
+    sent: str | None = None
     events: tuple[Event, ...] = ()
     back: CaptureRecord | None = None
 
@@ -258,6 +264,7 @@ class Manifest(Record):
     set for the trial, by rule and name. `course` is None where the trial went the usual way. `guests` are
     other repositories that played a role, by role. `series` are files with numbers over time, by what they
     hold (see `series.py`).
+    `unsupported` are the parameters of tests, by scenario, that the target declares not to support.
     """
 
     format: int = 1
@@ -276,6 +283,7 @@ class Manifest(Record):
     course: CourseRecord | None = None
     guests: dict[str, TargetRecord] = Field(default_factory=dict)
     series: dict[str, str] = Field(default_factory=dict)
+    unsupported: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     phases: tuple[Phase, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
 

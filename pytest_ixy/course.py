@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pytest_ixy.topology import FWD, PCAP, PKTGEN
+from pytest_ixy.traffic import Traffic
 
 ORDER = (PCAP, FWD, PKTGEN)
 
@@ -124,6 +125,8 @@ class Course:
         extras: Who plays beside the three roles.
         spare: Packets that the reference pktgen must have beyond those of a usual trial: they get lost.
         rate: Packets a second that the reference pktgen sends; None for its usual rate.
+        traffic: What the reference pktgen sends in place of numbered packets; pcap, the reference too, then
+            takes all that comes until nothing does any more.
     """
 
     name: str = ""
@@ -136,6 +139,7 @@ class Course:
     spare: int = 0
     rate: int | None = None
     keeps: bool = True
+    traffic: Traffic | None = None
 
     def beside(self, name: str) -> Extra | None:
         """The extra of that name, if there is one."""
@@ -152,6 +156,7 @@ class Course:
             "fwd has its NICs the other way round" if self.swapped else "",
             *(f"{one.name} plays {one.role} on the node of {one.node}" for one in self.extras),
             "the capture is not kept" if not self.keeps else "",
+            f"frames of the class {self.traffic.name} are sent" if self.traffic else "",
         ]
         return "; ".join(filter(None, parts))
 

@@ -282,3 +282,20 @@ def ixy_lifecycle(
         return finding
 
     return check
+
+
+@pytest.fixture
+def ixy_frames(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Callable[[str], None]:
+    """Call it with a class of frames: the test fails when the target's fwd does not pass these."""
+    from pytest_ixy import alone, passage
+    from pytest_ixy.outcomes import FINDING
+
+    def check(name: str) -> None:
+        if not alone.plays(_origin(request), "fwd"):
+            pytest.skip("the target has no program for fwd")
+        bundle, found = passage.passes(name, ixy_trial)
+        request.node.stash[FINDING] = found.as_dict()
+        if found.failed:
+            pytest.fail(passage.explain(bundle, found), pytrace=False)
+
+    return check

@@ -164,6 +164,8 @@ class Lab:
         dialect = setup.terms.dialect or shipped()
         self._send_reference(setup.cast, dialect, count + course.spare)
         self._send_extras(course, dialect, count + course.spare)
+        if course.traffic:
+            reference.send_traffic(self.hosts, course.traffic, self.scratch, folder / bundle.SENT)
         with Meanwhile(dialect) as meanwhile:
             made = trial.run(setup, count, folder, self.progress, meanwhile, course)
         made.observed = meanwhile.observed

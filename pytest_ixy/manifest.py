@@ -112,6 +112,7 @@ def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: 
         rules=terms.rules,
         course=outcome.course,
         series=dict(outcome.series),
+        unsupported=dict(setup.target.unsupported),
         phases=tuple(progress.phases),
         versions=_versions(),
     )

@@ -89,8 +89,9 @@ OPTIONS = (
         str,
         "forward",
         "what to run: forward (pktgen -> fwd -> pcap), localise (one program of the target at a time "
-        "beside references: which one is at fault), lifecycle (restarts, a late start, idleness, both "
-        "ways at once, a link that goes down), or soak (traffic for minutes: what changes over time)",
+        "beside references: which one is at fault), frames (of all kinds, through fwd), lifecycle "
+        "(restarts, a late start, idleness, both ways at once, a link that goes down), or soak (traffic for "
+        "minutes: what changes over time)",
         "NAME",
     ),
     Option("packets", int, 100_000, "how many packets pcap captures (100000)", "N", minimum=1),

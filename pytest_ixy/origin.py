@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +36,11 @@ class Tested(Protocol):
     @property
     def folder(self) -> Path:
         """Its work tree."""
+        ...
+
+    @property
+    def unsupported(self) -> Mapping[str, tuple[str, ...]]:
+        """Parameters of tests, by scenario, that it declares not to support."""
         ...
 
 

@@ -17,6 +17,7 @@ from pytest_ixy.errors import IxyError, LabError, NotHereError
 from pytest_ixy.origin import Origin
 from pytest_ixy.rules.words import plain
 from pytest_ixy.startup import scenarios_folder
+from pytest_ixy.unsupported import REASON
 
 FINDING = pytest.StashKey[dict[str, Any]]()
 ALONE = pytest.StashKey[dict[str, Any]]()
@@ -55,11 +56,21 @@ class Outcomes:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Skip what depends on something that went wrong before."""
+        """Skip what the target does not support, and what depends on something that went wrong before."""
+        if self._declined(item):
+            pytest.skip(REASON)
         names = getattr(item, "fixturenames", ())
         for fixture, cause in self._causes.items():
             if fixture in names:
                 pytest.skip(cause)
+
+    def _declined(self, item: pytest.Item) -> bool:
+        """Whether it is a test of a shipped scenario with a parameter that the target declares."""
+        if not item.path.is_relative_to(scenarios_folder()):
+            return False
+        declared = self._origin.target.unsupported.get(item.path.parent.name, ())
+        spec = getattr(item, "callspec", None)
+        return any(value in declared for value in spec.params.values()) if spec else False
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

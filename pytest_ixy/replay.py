@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ class Recorded:
 
     record: TargetRecord
     diff: str
+    unsupported: Mapping[str, tuple[str, ...]]
 
     @property
     def spec(self) -> NoReturn:
@@ -81,7 +82,8 @@ class Replay:
     @property
     def target(self) -> Recorded:
         """What the bundle knows of it."""
-        return Recorded(self._bundle.manifest.target, self._bundle.text(DIFF))
+        manifest = self._bundle.manifest
+        return Recorded(manifest.target, self._bundle.text(DIFF), manifest.unsupported)
 
     @property
     def testbed(self) -> NoReturn:
@@ -170,3 +172,5 @@ def _files(manifest: Manifest) -> Iterator[str]:
     if manifest.course and manifest.course.back and manifest.course.back.file:
         yield manifest.course.back.file
     yield from manifest.series.values()
+    if manifest.course and manifest.course.sent:
+        yield manifest.course.sent

@@ -11,6 +11,7 @@ from pytest_ixy import source, tomlfile
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
 from pytest_ixy.terms import check_file
+from pytest_ixy.unsupported import Unsupported
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +102,7 @@ class Spec(tomlfile.Table):
         ready: What shows that a role is ready.
         dialect: `[dialect]`: new. What its packets look like; None for ixy-ci's own.
         rules: `[rules.NAME]`: new. Severity and options of rules.
+        unsupported: `[unsupported]`: new. Tests that its driver is not made for, by scenario.
     """
 
     build: Annotated[tuple[Command, ...], Field(strict=False)] = ()
@@ -111,6 +113,7 @@ class Spec(tomlfile.Table):
     ready: Ready = Ready()
     dialect: Dialect | None = None
     rules: tomlfile.RuleTables = Field(default_factory=dict)
+    unsupported: Unsupported = Unsupported()
 
     def command(self, role: str) -> str | None:
         """The command line of a role, None when the target has no program for it."""

@@ -16,7 +16,7 @@ from pytest_ixy.spec import Spec
 from pytest_ixy.worktree import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_ixy.git import Git
     from pytest_ixy.repository import Place
@@ -43,6 +43,11 @@ class Target:
     spec: Spec
     folder: Path
     diff: str
+
+    @property
+    def unsupported(self) -> Mapping[str, tuple[str, ...]]:
+        """Parameters of tests, by scenario, that it declares not to support."""
+        return self.spec.unsupported.by_scenario
 
 
 def fetch(  # noqa: PLR0913 - most are keywords

@@ -184,6 +184,8 @@ class _Trial:
             name=plan.name,
             seconds=plan.seconds,
             swapped=plan.swapped,
+            traffic=plan.traffic.name if plan.traffic else "",
+            sent=bundles.SENT if plan.traffic else None,
             events=tuple(self._events),
             back=self._back,
         )

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from pytest_ixy.pack import pack
 from pytest_ixy.parallel import all_at_once
 from pytest_ixy.reference.packets import capture
-from pytest_ixy.topology import PKTGEN
+from pytest_ixy.topology import PCAP, PKTGEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_ixy.dialect import Dialect
     from pytest_ixy.testbed import Hosts
+    from pytest_ixy.traffic import Traffic
 
 SCRIPTS = Path(__file__).parent
 REMOTE = "./pytest-ixy-reference"
@@ -31,9 +32,15 @@ SPARE = 2
 """So many times the packets that are asked for can be sent: as many as `sequence-bounds` allows."""
 
 
-def command(role: str) -> str:
+FRAMES = "frames.pcap"
+"""What is sent when it is other traffic than a dialect's packets, in `REMOTE` on pktgen's node."""
+
+
+def command(role: str, traffic: Traffic | None = None) -> str:
     """The command line of a reference role, for bash in `REMOTE`."""
-    return f"bash ./{role}.sh"
+    if traffic and role == PKTGEN:
+        return f"bash ./pktgen.sh {FRAMES}"
+    return "bash ./pcap-all.sh" if traffic and role == PCAP else f"bash ./{role}.sh"
 
 
 def send(hosts: Hosts, roles: Iterable[str], dialect: Dialect, packets: int, scratch: Path) -> None:
@@ -56,12 +63,33 @@ def send(hosts: Hosts, roles: Iterable[str], dialect: Dialect, packets: int, scr
     all_at_once(jobs)
 
 
+def send_traffic(hosts: Hosts, traffic: Traffic, scratch: Path, kept: Path) -> None:
+    """Send the frames that the reference pktgen is to send to its node.
+
+    Args:
+        hosts: The nodes.
+        traffic: The frames.
+        scratch: Folder of this run.
+        kept: File here that keeps them.
+
+    Raises:
+        LabError: the node was lost, or its disk is full.
+    """
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(traffic.pcap())
+    folder, archive = scratch / "traffic", scratch / "traffic.tar.zst"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(kept, folder / FRAMES)
+    pack(folder, archive)
+    hosts[PKTGEN].unpack(archive, REMOTE, timeout=TIMEOUT)
+
+
 def _archive(role: str, dialect: Dialect, packets: int, scratch: Path) -> Path:
     folder = scratch / f"reference-{role}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for script in ("nic.sh", f"{role}.sh"):
-        shutil.copy(SCRIPTS / script, folder)
+    for script in (SCRIPTS / "nic.sh", *SCRIPTS.glob(f"{role}*.sh")):
+        shutil.copy(script, folder)
     if role == PKTGEN:
         (folder / "packets.pcap").write_bytes(capture(dialect, SPARE * packets))
     archive = scratch / f"reference-{role}.tar.zst"

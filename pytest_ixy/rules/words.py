@@ -33,18 +33,20 @@ def all_have(number: int, noun: str) -> str:
     return f"the one {noun} has" if number == 1 else f"all {count(number, noun)} have"
 
 
-def hexdump(data: bytes, marked: Collection[int] = ()) -> list[str]:
-    """Rows of 16 bytes; under each marked byte stand two carets."""
-    lines = []
-    for start in range(0, min(len(data), SHOWN), ROW):
+def hexdump(data: bytes, marked: Collection[int] = (), begin: int = 0) -> list[str]:
+    """Rows of 16 bytes, from the row of byte `begin` on; under each marked byte stand two carets."""
+    begin -= begin % ROW
+    end = min(len(data), begin + SHOWN)
+    lines = [f"      … {begin:,} bytes before"] if begin else []
+    for start in range(begin, end, ROW):
         row = data[start : start + ROW]
         text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)  # noqa: PLR2004
         lines.append(f"{start:04x}  {row.hex(' '):<47}  {text}")
         carets = " ".join("^^" if start + index in marked else "  " for index in range(len(row))).rstrip()
         if carets:
             lines.append(f"      {carets}")
-    if len(data) > SHOWN:
-        lines.append(f"      … {len(data) - SHOWN:,} more bytes")
+    if len(data) > end:
+        lines.append(f"      … {len(data) - end:,} more bytes")
     return lines
 
 

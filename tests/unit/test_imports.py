@@ -14,10 +14,10 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
-    "words": "errors printable topology cases course timespan options paths parallel thrift tomlkeys record",
+    "words": "errors printable topology cases traffic course timespan options paths parallel thrift tomlkeys record",
     "files": "tomlfile dialect nodestate leftovers crash bundle known series way",
     "captures": "capture source programs ledger spots",
-    "tools": "check rules terms git remote config spec progress bare unpack",
+    "tools": "check rules frames terms git remote config unsupported spec progress bare unpack",
     "parts": "cast given settings refs repository roles live verdict sample guess ruledoc",
     "measures": "spoken rates change overtime soak",
     "visits": "runs shell logfiles",
@@ -26,7 +26,7 @@ LAYERS = {
     "lab": "testbed holding reference debugging probe postmortem aftermath",
     "trial": "build manifest sampler memory meters stage trial lab",
     "pytest's hooks": "after outcomes xdist keeping",
-    "session": "session alone recovery beginning lifecycle",
+    "session": "session alone passage recovery beginning lifecycle",
     "pytest's door": "fixtures plugin",
     "commands": "doctor cli",
 }
@@ -54,6 +54,7 @@ JUDGEMENT = {
     "capture",
     "unpack",
     "rules",
+    "frames",
     "verdict",
     "report",
     "replay",

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_ixy.frames.touching import different
 from pytest_ixy.rules.words import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 LISTED = 4
 TOLD = 3
 
 
-def ways(right: bytes, sent: bytes, came: bytes) -> tuple[str, ...]:
-    """What became of it; of more than one text any may fit many frames, the first is most usual."""
+def ways(right: bytes, sent: bytes, came: bytes, places: Collection[int]) -> tuple[str, ...]:
+    """What became of it: texts of which each is true, so that one may be found that fits many frames.
+
+    Args:
+        right: How it should have come.
+        sent: How pktgen sent it.
+        came: How it came.
+        places: The bytes in which it differs from what is right.
+    """
     if came == sent:
         return ("as pktgen sent it: the forwarder did not touch it",)
-    wrong, less = sorted(different(right, came)), len(right) - len(came)
+    wrong, less = sorted(places), len(right) - len(came)
     if wrong:
         return (_places(wrong) + _resized(less),)
     if less > 0:

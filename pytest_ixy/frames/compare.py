@@ -28,6 +28,7 @@ class Comparison:
 
     Attributes:
         right: How they should come.
+        ignored: Bytes that may be anything.
         came: How many frames came at all.
         good: How often each of them came as it should.
         altered: Those that came in another form, and the form of each.
@@ -36,12 +37,17 @@ class Comparison:
     """
 
     right: tuple[bytes, ...]
+    ignored: frozenset[int] = frozenset()
     came: int = 0
     good: dict[int, int] = field(default_factory=dict)
     altered: dict[int, Came] = field(default_factory=dict)
     late: list[int] = field(default_factory=list)
     foreign: int = 0
     strangers: list[Came] = field(default_factory=list)
+
+    def wrong(self, number: int) -> frozenset[int]:
+        """The bytes in which an altered one differs, as far as both forms have them."""
+        return different(self.right[number], self.altered[number].data) - self.ignored
 
     @property
     def lost(self) -> list[int]:
@@ -59,21 +65,25 @@ class Matcher:
     """Knows which of the frames that were sent one is that came."""
 
     def __init__(self, right: tuple[bytes, ...], ignored: frozenset[int] = frozenset()) -> None:
-        self._right, self._ignored = right, ignored
+        self._right, self.ignored = right, ignored
         self._exact = {without(frame, ignored): number for number, frame in enumerate(right)}
         self._senders = {frame[SENDER]: number for number, frame in enumerate(right)}
 
     def exact(self, data: bytes) -> int | None:
         """Its index if it came as it should."""
-        return self._exact.get(without(data, self._ignored))
+        return self._exact.get(without(data, self.ignored))
 
     def nearest(self, data: bytes, after: int) -> int | None:
-        """Its index by its sender, else the most alike of those that were due."""
-        if (number := self._senders.get(data[SENDER])) is not None:
-            return number
-        due = range(after + 1, min(len(self._right), after + 1 + AHEAD))
-        best = min(due, key=lambda one: len(different(self._right[one], data)), default=None)
-        return best if best is not None and _alike(self._right[best], data) else None
+        """Its index: the most alike of those that were due and the one by its sender, else the latter."""
+        named = self._senders.get(data[SENDER])
+        due = [*range(after + 1, min(len(self._right), after + 1 + AHEAD))]
+        asked = due if named is None else [named, *due]
+        best = min(asked, key=lambda one: _distance(self._right[one], data), default=None)
+        return best if best is not None and _alike(self._right[best], data) else named
+
+
+def _distance(right: bytes, data: bytes) -> int:
+    return len(different(right, data)) + abs(len(right) - len(data))
 
 
 def _alike(right: bytes, data: bytes) -> bool:
@@ -83,7 +93,7 @@ def _alike(right: bytes, data: bytes) -> bool:
 
 def compare(right: tuple[bytes, ...], arrived: Iterable[bytes], matcher: Matcher) -> Comparison:
     """Put each frame that came to the one that it was."""
-    found, latest = Comparison(right), -1
+    found, latest = Comparison(right, matcher.ignored), -1
     for at, data in enumerate(arrived, 1):
         found.came = at
         number = matcher.exact(data)

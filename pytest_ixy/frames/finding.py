@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_ixy.frames import reading
 from pytest_ixy.frames.change import summary, ways
 from pytest_ixy.frames.compare import FEW, Comparison, Matcher, compare, pairs
-from pytest_ixy.frames.touching import different, learned, touched
+from pytest_ixy.frames.touching import learned, touched
 from pytest_ixy.frames.traits import trait
 from pytest_ixy.rules.evidence import Evidence
 from pytest_ixy.rules.finding import Finding, failed, passed
@@ -87,7 +87,10 @@ def _lines(found: Comparison, sent: tuple[bytes, ...]) -> Iterator[str]:
         if numbers:
             yield f"{kind}: {trait(sent, numbers) or _listed(numbers)}"
     if found.altered:
-        changes = [ways(found.right[one], sent[one], came.data) for one, came in found.altered.items()]
+        changes = [
+            ways(found.right[one], sent[one], came.data, found.wrong(one))
+            for one, came in found.altered.items()
+        ]
         yield f"altered how: {summary(changes)}"
     yield from _first_altered(found)
     yield from _first_lost(found)
@@ -105,8 +108,8 @@ def _first_altered(found: Comparison) -> Iterator[str]:
     for number in sorted(found.altered)[:1]:
         came, right = found.altered[number], found.right[number]
         size = count(len(came.data), "byte")
-        yield f"first altered: frame {number + 1:,} of those sent is frame {came.at:,} of the capture, {size}:"
-        wrong = different(right, came.data)
+        yield f"first altered: frame {number + 1:,} of those sent, frame {came.at:,} of the capture, {size}:"
+        wrong = found.wrong(number)
         yield from _shown(came.data, wrong | set(range(len(right), len(came.data))))
         yield f"  and should have been, {count(len(right), 'byte')}:"
         yield from (f"  {line}" for line in hexdump(right, wrong, min(wrong, default=0)))
@@ -115,7 +118,8 @@ def _first_altered(found: Comparison) -> Iterator[str]:
 def _first_lost(found: Comparison) -> Iterator[str]:
     for number in found.lost[:1]:
         right = found.right[number]
-        yield f"first lost: frame {number + 1:,} of those sent, which should come as {count(len(right), 'byte')}:"
+        size = count(len(right), "byte")
+        yield f"first lost: frame {number + 1:,} of those sent, which should come like this, {size}:"
         yield from _shown(right)
 
 

@@ -40,7 +40,9 @@ def command(role: str, traffic: Traffic | None = None) -> str:
     """The command line of a reference role, for bash in `REMOTE`."""
     if traffic and role == PKTGEN:
         return f"bash ./pktgen.sh {FRAMES}"
-    return "bash ./pcap-all.sh" if traffic and role == PCAP else f"bash ./{role}.sh"
+    if traffic and role == PCAP:
+        return f"bash ./pcap-all.sh {traffic.size}"
+    return f"bash ./{role}.sh"
 
 
 def send(hosts: Hosts, roles: Iterable[str], dialect: Dialect, packets: int, scratch: Path) -> None:

@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+RECORD = 16
 BEGIN = 1_600_000_000
 
 
@@ -27,6 +28,11 @@ class Traffic:
     def seconds(self) -> float:
         """How long it takes to send them."""
         return self.times[-1]
+
+    @property
+    def size(self) -> int:
+        """Bytes of a classic capture of them."""
+        return len(HEADER) + sum(RECORD + len(frame) for frame in self.frames)
 
     def pcap(self) -> bytes:
         """A classic capture of them, which tells the rhythm too."""

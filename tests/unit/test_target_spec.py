@@ -114,3 +114,27 @@ def test_a_link_within_the_target_is_followed(tmp_path):
     (tmp_path / "ci/real.toml").write_text(ROLES)
     (tmp_path / "ixy-ci.toml").symlink_to("ci/real.toml")
     assert spec.read(tmp_path, "it").fwd == "./fwd"
+
+
+def test_what_a_driver_is_not_made_for(tmp_path):
+    assert read(tmp_path, ROLES).unsupported.by_scenario == {}
+    found = read(tmp_path, ROLES + '[unsupported]\nframes = ["vlan", "size-1514"]\nlocalise = ["fwd-back"]\n')
+    assert found.unsupported.by_scenario == {"frames": ("vlan", "size-1514"), "localise": ("fwd-back",)}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('frame = ["vlan"]', "ixy-ci.toml:5: unknown key 'frame' in [unsupported]; did you mean 'frames'?"),
+        ('forward = ["count"]', "ixy-ci.toml:5: unknown key 'forward' in [unsupported]; known: frames, "),
+        ('frames = ["vlan", "vlam"]', "element 2 of 'unsupported.frames' 'vlam' is none of that scenario's "),
+        ('frames = ["vlam"]', "tests; did you mean 'vlan'?"),
+        ('frames = ["\\u001b]0;x"]', "tests; known: size-60, size-1514, sizes, "),
+        ('frames = "vlan"', "'frames' in [unsupported] should be "),
+        ("frames = [1]", "element 1 of 'unsupported.frames' should be a valid string, not an integer"),
+    ],
+)
+def test_only_tests_that_there_are_can_be_unsupported(line, message, tmp_path):
+    found = refused(tmp_path, f"{ROLES}[unsupported]\n{line}\n")
+    assert message in found
+    assert "\x1b" not in found

@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from bundles import make_bundle
 from captures import packets, pcap
+from frame_bundles import trial
 
-from pytest_ixy.bundle import SENT, CourseRecord
+from pytest_ixy.bundle import SENT
 from pytest_ixy.dialect import shipped
 from pytest_ixy.errors import UsageError
 from pytest_ixy.frames import judge
 from pytest_ixy.traffic.classes import CLASSES
-
-C = shipped("c")
-
-
-def touch(frame):
-    """What ixy's fwd in C does."""
-    return frame[:1] + bytes([(frame[1] + 1) % 256]) + frame[2:]
-
-
-def trial(tmp_path, name="size-60", change=list, dialect=C, touched=touch, **overrides):
-    """The bundle of a trial in which `change` was done to the list of frames that arrive."""
-    traffic = CLASSES[name]()
-    came = change([touched(frame) for frame in traffic.frames])
-    made = make_bundle(
-        tmp_path,
-        pcap(packets(came)),
-        scenario="frames",
-        dialect=dialect,
-        packets=len(traffic.frames),
-        course=CourseRecord(words="frames", traffic=name, sent=SENT),
-        **overrides,
-    )
-    (made.path / SENT).write_bytes(traffic.pcap())
-    return made
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -233,5 +209,3 @@ def test_what_was_sent_has_to_be_there(data, tmp_path):
 def test_nothing_of_a_capture_reaches_the_terminal_raw(tmp_path):
     found = judge(trial(tmp_path, change=lambda frames: [b"\x1b[31m" * 20, *frames]))
     assert "\x1b" not in found.title + found.message
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -22,6 +23,10 @@ TALK = bytes.fromhex("baf803 b041 ee ebfb")
 """mov dx, 0x3f8; mov al, 'A'; out dx, al; jmp to the mov: writes to the serial port for ever."""
 HELLO = bytes.fromhex("baf803 b048 ee b049 ee f4 ebfd")
 """The same with "HI", once."""
+
+BARRIER = bytes.fromhex("0faef0 f4 ebfd")
+"""mfence; hlt; jmp to the hlt."""
+IN, OUT = re.compile(r"0x0*7c00:.*mfence"), re.compile(r"^0x.*: .*\b(lock|mfence|dmb)\b", re.MULTILINE)
 
 
 @pytest.fixture
@@ -175,3 +180,19 @@ def test_a_state_of_kvm_fits_only_the_processor_that_it_was_saved_on(tmp_path, m
 
 def test_the_processor_is_known_by_its_model_and_features():
     assert {line.partition("\t")[0] for line in saved._processor()} == saved.PROCESSOR
+
+
+def test_a_guests_memory_barrier_is_one(start, tmp_path):
+    machine, log = start(BARRIER), tmp_path / "translated"
+    machine.connect()
+    for line in (f"logfile {log}", "log in_asm,out_asm", "system_reset"):
+        assert not machine.do("human-monitor-command", **{"command-line": line})
+
+    def translated():
+        text = log.read_text() if log.exists() else ""
+        found = IN.search(text)
+        return text[found.end() :].split("\n\n----", 1)[0] if found else ""
+
+    assert until(lambda: "OUT:" in translated())
+    machine.kill()
+    assert OUT.search(translated().partition("OUT:")[2])

@@ -26,8 +26,7 @@ rebind() {
 quieten() {
     [ -z "${NIC_SHARED:-}" ] || return 0
     ip link set "$1" down
-    # virtio: frees what was sent when it sends on. Waiting for an interrupt for that, it stalled now and then
-    # under emulation ("NETDEV WATCHDOG: transmit queue 0 timed out").
+    # virtio: no interrupt for each frame that was sent
     ethtool -C "$1" tx-frames 0 >/dev/null 2>&1 || true
     sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1" 2>/dev/null || true
     ethtool -K "$1" gro off gso off tso off lro off rx off tx off >/dev/null 2>&1 || true

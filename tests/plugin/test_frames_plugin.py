@@ -25,9 +25,7 @@ def run(folder, *arguments):
         timeout=120,
     )
     assert "Traceback (most" not in done.stdout + done.stderr, done.stdout + done.stderr
-    found = re.findall(
-        r"::test_frames\[[^@]+@[^-]+-([\w-]+)\] (PASSED|FAILED|SKIPPED|ERROR)", done.stdout
-    )
+    found = re.findall(r"::test_frames\[[^@]+@[^-]+-([\w-]+)\] (PASSED|FAILED|SKIPPED|ERROR)", done.stdout)
     return done.returncode, dict(found), done.stdout + done.stderr
 
 

@@ -28,8 +28,8 @@ MANAGEMENT_MAC = f"{MAC_PREFIX}:00:03"
 X86_64_V2 = "+ssse3,+sse4.1,+sse4.2,+popcnt"
 """What qemu64 lacks of the processor that Red Hat's kind of system asks for."""
 PROCESSORS = {"kvm": "1", "tcg": "1,maxcpus=2"}
-"""One. QEMU leaves out a guest's memory barriers where there can never be a second one, though its own threads
-share the guest's memory: a driver and its device then miss each other's news now and then, and stand still."""
+"""One. QEMU leaves out a guest's memory barriers where there can never be a second one, though its own
+threads share the guest's memory: driver and device then miss each other's news now and then."""
 
 
 def quote(path: Path) -> str:

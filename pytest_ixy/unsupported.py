@@ -28,6 +28,8 @@ class _Among:
 
 
 _Frames = Annotated[str, AfterValidator(_Among(*CLASSES))]
+_LIFECYCLE = ("fwd-restart", "fwd-killed", "pcap-late", "idle", "duplex", "link", "again")
+_Lifecycle = Annotated[str, AfterValidator(_Among(*_LIFECYCLE))]
 _Localise = Annotated[str, AfterValidator(_Among("fwd-back"))]
 
 
@@ -35,6 +37,7 @@ class Unsupported(tomlfile.Table):
     """Parameters of tests, such as `frames = ["vlan"]`; one field for each scenario that has such tests."""
 
     frames: Annotated[tuple[_Frames, ...], Field(strict=False)] = ()
+    lifecycle: Annotated[tuple[_Lifecycle, ...], Field(strict=False)] = ()
     localise: Annotated[tuple[_Localise, ...], Field(strict=False)] = ()
 
     @property

@@ -7,8 +7,6 @@ import struct
 SHORTEST, LONGEST = 60, 1514
 """Bytes of an Ethernet frame without its frame check sequence."""
 TAG = 4
-IPV6_LEAST = 14 + 40 + 8
-"""A frame of UDP over IPv6 that holds nothing."""
 
 UNICAST = bytes.fromhex("021122334455")
 BROADCAST = b"\xff" * 6

@@ -1,20 +1,25 @@
-"""The reference plays a role beside the example's programs, in real machines."""
+"""The reference plays roles beside the example's programs, in real machines."""
 
 from __future__ import annotations
+
+import pytest
 
 from conftest import ALL
 
 PACKETS = 20_000
 
 
-def test_the_reference_in_place_of_pcap(runner, target, config):
+@pytest.mark.parametrize("roles", [("pcap",), ("pktgen", "fwd")], ids="-".join)
+def test_the_reference_in_place_of_programs(roles, runner, target, config):
     folder = target()
     toml = folder / "ixy-ci.toml"
-    lines = toml.read_text().splitlines(keepends=True)
-    toml.write_text("".join(line for line in lines if not line.startswith('pcap = "./')))
-    told = "--ixy-role=pcap=reference"
-    result = runner.run(folder, f"--ixy-packets={PACKETS}", f"--ixy-config={config}", told)
+    without = tuple(f'{role} = "./' for role in roles)
+    toml.write_text(
+        "".join(line for line in toml.read_text().splitlines(keepends=True) if not line.startswith(without))
+    )
+    told = [f"--ixy-role={role}=reference" for role in roles]
+    result = runner.run(folder, f"--ixy-packets={PACKETS}", f"--ixy-config={config}", *told)
     assert result.returncode == 0, result.output
-    assert result.having("passed") == ALL - {"build-pcap"}
-    assert told in result.output
-    assert "bash ./" in (result.bundle / "manifest.json").read_text()
+    assert result.having("passed") == ALL - {f"build-{role}" for role in roles}
+    assert all(one in result.output for one in told)
+    assert (result.bundle / "manifest.json").read_text().count("bash ./") == len(roles)

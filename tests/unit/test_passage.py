@@ -21,7 +21,7 @@ def lossy(frames):
 
 @pytest.fixture
 def lab(tmp_path):
-    """Runs trials; `changes` is what happens to frames by who plays fwd, `asked` what trials it was asked for."""
+    """Runs trials; `changes` is what happens to frames by who plays fwd, `asked` what it was asked for."""
 
     class Lab:
         def __init__(self):

@@ -51,7 +51,8 @@ def explain(bundle: Bundle, found: Finding) -> str:
 
 def _run(name: str, trial: Callable[..., Bundle], role: str | None) -> Bundle:
     traffic = CLASSES[name]()
-    course = Course(traffic=traffic, seconds=traffic.seconds + PATIENCE)
+    label = f"frames {name}" if role else f"frames {name}, references alone"
+    course = Course(name=label, traffic=traffic, seconds=traffic.seconds + PATIENCE)
     bundle = trial(packets=len(traffic.frames), players=alone.players(role), course=course)
     _check_sent(bundle, len(traffic.frames))
     return bundle

@@ -93,7 +93,9 @@ class Stage:
         return Order(
             role=role,
             name=name,
-            command=(program.spec.command(role) or "") if program else reference.command(role, self._course.traffic),
+            command=(program.spec.command(role) or "")
+            if program
+            else reference.command(role, self._course.traffic),
             environment=self._environment(role),
             folder=folder_name(program) if program else reference.REMOTE,
             log=self._folder / "roles" / f"{name}.log",

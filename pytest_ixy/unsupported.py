@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from pytest_ixy import tomlfile
+from pytest_ixy.cases import CASES
 from pytest_ixy.traffic.classes import CLASSES
 
 REASON = "declared unsupported in ixy-ci.toml"
@@ -28,8 +29,7 @@ class _Among:
 
 
 _Frames = Annotated[str, AfterValidator(_Among(*CLASSES))]
-_LIFECYCLE = ("fwd-restart", "fwd-killed", "pcap-late", "idle", "duplex", "link", "again")
-_Lifecycle = Annotated[str, AfterValidator(_Among(*_LIFECYCLE))]
+_Lifecycle = Annotated[str, AfterValidator(_Among(*CASES))]
 _Localise = Annotated[str, AfterValidator(_Among("fwd-back"))]
 
 

@@ -50,11 +50,7 @@ def test_a_replay_fails_as_the_trial_did(user, tmp_path):
 
 
 def test_a_trial_of_references_is_not_taken_for_one_of_the_target(user, tmp_path):
-    made = trial(tmp_path, "vlan")
-    manifest = made.path / "manifest.json"
-    manifest.write_text(
-        manifest.read_text().replace('"target",', '"reference",').replace('"target"\n', '"reference"\n')
-    )
+    made = trial(tmp_path, "vlan", course="frames vlan, references alone")
     assert replay(user, made)[1] == dict.fromkeys(CLASSES, "SKIPPED")
 
 

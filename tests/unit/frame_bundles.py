@@ -17,7 +17,7 @@ def touch(frame):
     return frame[:1] + bytes([(frame[1] + 1) % 256]) + frame[2:]
 
 
-def trial(tmp_path, name="size-60", change=list, dialect=C, touched=touch, **overrides):
+def trial(tmp_path, name="size-60", change=list, *, touched=touch, course="", **overrides):
     """The bundle of a trial in which `change` was done to the list of frames that arrive."""
     traffic = CLASSES[name]()
     came = change([touched(frame) for frame in traffic.frames])
@@ -26,10 +26,13 @@ def trial(tmp_path, name="size-60", change=list, dialect=C, touched=touch, **ove
         tmp_path,
         pcap(packets(came)),
         scenario="frames",
-        dialect=dialect,
         packets=len(traffic.frames),
-        course=CourseRecord(words="frames", traffic=name, sent=SENT),
-        **{"roles": {role: make_run(role, player=player) for role, player in players.items()}, **overrides},
+        course=CourseRecord(words="frames", name=course or f"frames {name}", traffic=name, sent=SENT),
+        **{
+            "dialect": C,
+            "roles": {role: make_run(role, player=player) for role, player in players.items()},
+            **overrides,
+        },
     )
     (made.path / SENT).write_bytes(traffic.pcap())
     return made

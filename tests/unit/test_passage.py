@@ -28,7 +28,7 @@ def lab(tmp_path):
             self.asked, self.changes, self.more = [], {"target": list, "reference": list}, {}
 
         def __call__(self, *, packets, players, course):
-            self.asked.append((packets, players["fwd"], course.traffic.name, course.seconds))
+            self.asked.append((packets, players["fwd"], course.traffic.name, course.seconds, course.name))
             folder = tmp_path / str(len(self.asked))
             return trial(folder, NAME, self.changes[players["fwd"]], **self.more)
 
@@ -38,9 +38,10 @@ def lab(tmp_path):
 def test_one_trial_is_enough_where_all_is_well(lab):
     bundle, found = passes(NAME, lab)
     assert found.outcome == "passed"
-    ((packets, fwd, name, seconds),) = lab.asked
+    ((packets, fwd, name, seconds, label),) = lab.asked
     assert (packets, fwd, name) == (200, "target", NAME)
     assert seconds > CLASSES[NAME]().seconds
+    assert label == bundle.manifest.course.name
     assert bundle.manifest.course.traffic == NAME
 
 

@@ -14,7 +14,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 
 LAYERS = {
-    "words": "errors printable topology cases traffic course timespan options paths parallel thrift tomlkeys record",
+    "trials": "errors printable topology cases traffic course",
+    "words": "timespan options paths parallel thrift tomlkeys record",
     "files": "tomlfile dialect nodestate leftovers crash bundle known series way",
     "captures": "capture source programs ledger spots",
     "tools": "check rules frames terms git remote config unsupported spec progress bare unpack",

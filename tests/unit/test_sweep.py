@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from needs import lacking
+from sshd import until
 
 from pytest_ixy import ledger, paths, sweep
 from pytest_ixy.testbed import Workspace, run_id
@@ -216,7 +217,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_a_run_killed_in_the_middle_leaves_nothing_after_a_sweep(tag):
     assert subprocess.run([sys.executable, "-c", KILLED, tag], check=False).returncode == -signal.SIGKILL
-    assert len(sweep.processes(f"{tag}-vm")) == 1
+    assert until(lambda: len(sweep.processes(f"{tag}-vm")) == 1)  # its name shows a moment after exec
     (swept,) = sweep.sweep()
     assert swept.removed == (f"process {tag}-vm", f"folder {paths.scratch_folder(tag)}")
     assert sweep.processes(f"{tag}-vm") == []

@@ -80,6 +80,14 @@ def test_a_machine_can_be_told_things_by_another_process(start, door):
     assert door.stat().st_mode & 0o077 == 0
 
 
+def test_a_machine_made_anew_has_a_door_where_the_one_before_had_it(start, door):
+    start(HELLO, door=door).kill()
+    machine = start(HELLO, door=door)
+    machine.connect()
+    monitor.tell(door, "stop")
+    assert machine.do("query-status")["status"] == "paused"
+
+
 def test_a_nic_has_a_link_by_its_name(start, door):
     machine = start(HELLO, door=door)
     machine.connect()

@@ -26,7 +26,8 @@ def arguments(door: socket.socket) -> list[str]:
 
 
 def listen(path: Path) -> socket.socket:
-    """Make the socket; nobody but this user can open it."""
+    """Make the socket; nobody but this user can open it. One of a machine that is gone is replaced."""
+    path.unlink(missing_ok=True)
     door = socket.socket(socket.AF_UNIX)
     with _short(path) as name:
         door.bind(name)

@@ -96,9 +96,11 @@ class Relink:
 
     def perform(self, players: Players) -> None:
         """Down and up."""
-        players.link(self.role, up=False)
-        players.wait(self.seconds)
-        players.link(self.role, up=True)
+        try:
+            players.link(self.role, up=False)
+            players.wait(self.seconds)
+        finally:  # a testbed may be held, and who visits it wants its links
+            players.link(self.role, up=True)
 
 
 @dataclass(frozen=True)

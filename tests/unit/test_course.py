@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_ixy.course import ORDER, USUAL, Course, Extra, Moment, Relink, Restart
+from pytest_ixy.errors import LabError
 
 NOW = Moment()
 
@@ -31,6 +32,17 @@ class Players:
         self.told.append(("wait", seconds))
 
 
+class Interrupted(Players):
+    """Cannot wait."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def wait(self, seconds):
+        raise self.error
+
+
 @pytest.mark.parametrize(
     ("act", "told"),
     [
@@ -43,6 +55,14 @@ def test_what_acts_do(act, told):
     players = Players()
     act.perform(players)
     assert players.told == told
+
+
+@pytest.mark.parametrize("error", [LabError("lost"), KeyboardInterrupt()])
+def test_links_come_up_again_whatever_happens_meanwhile(error):
+    players = Interrupted(error)
+    with pytest.raises(type(error)):
+        Relink("fwd", NOW).perform(players)
+    assert players.told == [("link", "fwd", False), ("link", "fwd", True)]
 
 
 def test_the_usual_course_has_no_words():

@@ -152,9 +152,11 @@ class Stage:
 
     def wait(self, seconds: float) -> None:
         """Let time pass, less when a role ends meanwhile."""
-        end = self.now() + seconds
-        while self.now() < end and not self.note_ended():
+        self.note_ended()
+        end, known = self.now() + seconds, len(self.early)
+        while self.now() < end and len(self.early) == known:
             time.sleep(roles.POLL)
+            self.note_ended()
 
     @property
     def captures(self) -> tuple[str, ...]:

@@ -46,13 +46,13 @@ class Meters:
 
     def _end_memory(self) -> None:
         if self._memory is not None:
+            self._sizes.__exit__()  # first, for its thread asks the memory
             memory, self._memory = self._memory, None
-            self._sizes.__exit__()
             memory.stop(self._setup.settings.timeouts.stop)
 
     def waited(self) -> None:
         """The wait for pcap is over, and all roles that have not ended still run."""
-        self._counters.mark(WAITED)
+        self._counters.take(WAITED)
         self._end_memory()
 
     def settle(self) -> None:
@@ -71,7 +71,7 @@ class Meters:
         while counted and time.monotonic() < end:
             time.sleep(LULL)
             if (now := self._counters.take()) == counted:
-                self._counters.mark(QUIET)
+                self._counters.take(QUIET)
                 return
             counted = now
 

@@ -78,16 +78,12 @@ class Sampler:
         with self._lock:
             return self._rows.series(self._marks)
 
-    def mark(self, name: str) -> Sample:
-        """Sample now, and remember the moment by that name.
+    def take(self, mark: str = "") -> Sample:
+        """Sample now, and remember the moment by the name `mark` if there is one.
 
         Raises:
             LabError: there is no answer.
         """
-        return self.take(name)
-
-    def take(self, mark: str = "") -> Sample:
-        """Sample now; see `mark`."""
         with self._lock:
             sample = self._ask()
             seconds = round(time.monotonic() - self._began, 4)

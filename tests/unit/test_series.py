@@ -100,7 +100,7 @@ def test_a_sampler_asks_on_its_own_and_when_told():
 
     with Sampler(ask, time.monotonic()) as sampler:
         assert enough.wait(20)
-        sampler.mark("waited")
+        sampler.take("waited")
     found = sampler.series
     assert len(found.rows) == len(asked) >= 4
     assert any(row[0] == found.marks["waited"] for row in found.rows)
@@ -117,7 +117,7 @@ def test_a_sampler_that_gets_no_answer_ends_in_silence():
         assert failed.wait(20)
     assert sampler.series == EMPTY
     with pytest.raises(LabError):
-        sampler.mark("waited")
+        sampler.take("waited")
 
 
 def test_counters_are_named_by_node_and_place_without_what_was_there_before():

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_ixy import roles
+from pytest_ixy import roles, shell
 from pytest_ixy.errors import LabError
 from pytest_ixy.roles import Order, Started
 
 if TYPE_CHECKING:
-    from pytest_ixy.remote import Host, Process
+    from pathlib import Path
+
+    from pytest_ixy.remote import Access, Host, Process
 
 PORT = 2159
 """On the node; registered for gdb's remote protocol."""
@@ -33,7 +35,9 @@ def served(command: str) -> str:
     return f"{before}gdbserver 127.0.0.1:{PORT} {program}"
 
 
-def start(host: Host, order: Order, began: float, *, waiting: bool, say: Callable[[str], None]) -> Started:
+def start(  # noqa: PLR0913 - most are keywords
+    host: Host, order: Order, began: float, *, waiting: bool, scratch: Path, say: Callable[[str], None]
+) -> Started:
     """Start the role, tell how to connect, and wait until somebody has and let it run.
 
     Args:
@@ -41,6 +45,7 @@ def start(host: Host, order: Order, began: float, *, waiting: bool, say: Callabl
         order: What to start.
         began: When the trial began, on the monotonic clock.
         waiting: Also wait until the role is ready, or says anything where it has no sign for that.
+        scratch: Folder of this run.
         say: Told what to type.
 
     Raises:
@@ -53,7 +58,7 @@ def start(host: Host, order: Order, began: float, *, waiting: bool, say: Callabl
     if (end := process.poll()) is not None and end.missing:
         raise LabError(f"The node of {order.role} has no gdbserver.", hint="use the image that is built")
     forward = host.forward(PORT)
-    say(_words(host, order.role, forward.port))
+    say(words(host.access, scratch, order.role, forward.port))
     _await(process, lambda: CONNECTED in process.output, PATIENCE)
     if waiting:
         _await(process, lambda: _speaks(process, order), PATIENCE)
@@ -75,12 +80,10 @@ def _speaks(process: Process, order: Order) -> bool:
     return any(order.ready.search(line) for line in said.splitlines())
 
 
-def _words(host: Host, role: str, port: int) -> str:
+def words(access: Access, scratch: Path, role: str, port: int) -> str:
     """What to type, here or on the node."""
-    reach = host.access
-    key = f"-i {shlex.quote(reach.key)} " if reach.key else ""
-    ssh = f"ssh -t {key}-p {reach.port} {reach.user}@{reach.host}"
-    there = f"{ssh} sudo gdb -ex \"'target remote 127.0.0.1:{PORT}'\""
+    gdb = f"sudo gdb -ex 'target remote 127.0.0.1:{PORT}'"
+    there = shlex.join([*shell.words(access, scratch), "-t", gdb])
     return (
         f"{role} waits for a debugger, on its first instruction. Type in another terminal:\n\n"
         f"    gdb -ex 'target remote 127.0.0.1:{port}'\n\n"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_ixy import debugging, reference, roles, spots
+from pytest_ixy import debugging, paths, reference, roles, spots
 from pytest_ixy.build import folder_name
 from pytest_ixy.bundle import Exit, Run
 from pytest_ixy.cast import REFERENCE
@@ -81,7 +81,10 @@ class Stage:
         if not extra:
             spots.note(self._setup.testbed.run, role, Spot(order.folder, order.command, order.environment))
         if role == self._setup.settings.gdb and order.player != REFERENCE:
-            started = debugging.start(host, order, self.began, waiting=waiting, say=self._say)
+            scratch = paths.scratch_folder(self._setup.testbed.run)
+            started = debugging.start(
+                host, order, self.began, waiting=waiting, scratch=scratch, say=self._say
+            )
         else:
             started = roles.start(host, order, self.began, ready_timeout=ready, settle=settle)
         self._played.append(started)

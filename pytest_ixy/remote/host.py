@@ -51,7 +51,7 @@ class Host:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._forwards: list[Forward] = []
+        self._forwards: dict[int, Forward] = {}
         self.access = link.access
         self.name = link.access.name
 
@@ -186,10 +186,13 @@ class Host:
         return Transfer(self._link, timeout, root, progress).fetch(remote, local, limit, begun)
 
     def forward(self, port: int) -> Forward:
-        """A port here that leads to that port of the node's 127.0.0.1, as long as the connection stands."""
-        made = Forward(self._link, port)
-        self._forwards.append(made)
-        return made
+        """A port here that leads to that port of the node's 127.0.0.1, as long as the connection stands.
+
+        Asked for again, it is the same one.
+        """
+        if port not in self._forwards:
+            self._forwards[port] = Forward(self._link, port)
+        return self._forwards[port]
 
     @property
     def lost(self) -> str | None:
@@ -198,7 +201,7 @@ class Host:
 
     def close(self) -> None:
         """End the connection. The node stops what was started over it and still runs."""
-        for forward in self._forwards:
+        for forward in self._forwards.values():
             forward.close()
         self._link.close()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 import threading
 
 import pytest
 
-from pytest_ixy.debugging import served
+from pytest_ixy import shell
+from pytest_ixy.debugging import served, words
+from pytest_ixy.remote import Access
 
 pytest_plugins = ["sshd_fixtures"]
 
@@ -67,6 +70,21 @@ def test_nobody_listens_on_the_node(sshd):
         socket.create_connection(("127.0.0.1", host.forward(closed).port), 30) as near,
     ):
         assert near.recv(1) == b""
+
+
+def test_a_role_that_is_started_again_is_debugged_at_the_same_port(sshd, echo):
+    with sshd.connect() as host:
+        assert host.forward(echo).port == host.forward(echo).port
+
+
+def test_the_way_to_gdb_on_a_node_is_the_one_of_every_visit(tmp_path):
+    access = Access("fwd", "127.0.0.1", 40022, "ixy", key="/a key", host_key="ssh-ed25519 AAAA")
+    text = words(access, tmp_path, "fwd", 5555)
+    assert "    gdb -ex 'target remote 127.0.0.1:5555'\n" in text
+    (there,) = [line for line in text.splitlines() if line.startswith("    ssh ")]
+    *way, last = shlex.split(there)
+    assert way == [*shell.words(access, tmp_path), "-t"]
+    assert shlex.split(last) == ["sudo", "gdb", "-ex", "target remote 127.0.0.1:2159"]
 
 
 def test_the_port_is_gone_with_the_connection(sshd, echo):

@@ -71,6 +71,11 @@ class Ledger:
         self._stream.close()
 
 
+def path_of(run: str) -> Path:
+    """The file of that run's ledger."""
+    return paths.ledgers_folder() / f"{run}.jsonl"
+
+
 def record_of(path: Path) -> Path:
     """The file beside the ledger at `path` that tells how to visit the run."""
     return path.with_suffix(".json")
@@ -103,7 +108,7 @@ def create(run: str) -> Ledger:
         FileExistsError: another run has the same id.
         LabError: the user's state folder cannot be written to.
     """
-    path = paths.ledgers_folder() / f"{run}.jsonl"
+    path = path_of(run)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pytest_ixy import ledger, paths
+from pytest_ixy import ledger
 from pytest_ixy.printable import one_line, plain
 from pytest_ixy.runs import Visit
 
@@ -90,7 +90,7 @@ class Visited:
     @property
     def goes_on(self) -> bool:
         """Until everything is unmade."""
-        return ledger.is_owned(paths.ledgers_folder() / f"{self.visit.run}.jsonl")
+        return ledger.is_owned(ledger.path_of(self.visit.run))
 
     def files(self) -> list[Path]:
         """The consoles are those that are still being written."""

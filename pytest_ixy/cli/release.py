@@ -65,10 +65,10 @@ def _held(visit: Visit) -> Visit:
 
 def _end(visit: Visit) -> None:
     """Tell the holder to end, and wait until it has; what it could not remove a sweep tries."""
-    from pytest_ixy import ledger, paths, sweep
+    from pytest_ixy import ledger, sweep
     from pytest_ixy.holding.owner import tag
 
-    path = paths.ledgers_folder() / f"{visit.run}.jsonl"
+    path = ledger.path_of(visit.run)
     sweep.ask_to_end(tag(visit.run))
     deadline = time.monotonic() + PATIENCE
     while ledger.is_owned(path) and time.monotonic() < deadline:

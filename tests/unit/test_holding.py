@@ -253,7 +253,7 @@ def test_what_a_killed_holder_held_is_swept(start, name):
     (holder,) = processes(tag(name))
     os.kill(holder, signal.SIGINT)  # a terminal's Ctrl-C is not for it
     os.kill(holder, signal.SIGHUP)
-    assert ledger.is_owned(paths.ledgers_folder() / f"{name}.jsonl")
+    assert ledger.is_owned(ledger.path_of(name))
     os.kill(holder, signal.SIGKILL)
     assert until(lambda: not alive(name))
     assert runs.known() == []

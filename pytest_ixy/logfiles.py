@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -123,10 +124,12 @@ class Logs:
         return bool(files)
 
     def go_on(self) -> None:
-        """Show what has come since."""
+        """Show what has come since; all of a log that was begun anew, such as a new machine's console."""
         for file in self._files():
-            if found := self._read(file, self._shown.get(file, 0), whole=True):
-                self._show(file, found)
+            with suppress(FileNotFoundError):  # the run has just ended
+                start = self._shown.get(file, 0)
+                if found := self._read(file, start if start <= file.stat().st_size else 0, whole=True):
+                    self._show(file, found)
 
     def _read(self, file: Path, start: int, *, whole: bool) -> list[str]:
         """The lines from there on; without the last one if it may not be whole."""

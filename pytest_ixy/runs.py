@@ -52,13 +52,16 @@ def write(book: Ledger, visit: Visit) -> None:
 
 
 def read(ledger_path: Path) -> Visit:
-    """The record beside the ledger at that path; of a run that has none yet, no more than its id."""
+    """The record beside the ledger at that path; no more than the run's id where there is none yet.
+
+    So, too, where another version of pytest-ixy has written it in another form.
+    """
     try:
         data = json.loads(ledger.record_of(ledger_path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        accesses = {name: Access.from_dict(access) for name, access in data.pop("accesses").items()}
+        return Visit(**data, accesses=accesses)
+    except (FileNotFoundError, ValueError, TypeError, LookupError, AttributeError):
         return Visit(ledger_path.stem)
-    accesses = {name: Access.from_dict(access) for name, access in data.pop("accesses").items()}
-    return Visit(**data, accesses=accesses)
 
 
 def hold(book: Ledger, until: float) -> Visit:

@@ -36,7 +36,7 @@ def find(scratch: Path, role: str) -> Spot:
     """Where the role was run last; the user's home when it never was."""
     try:
         return Spot(**json.loads(_file(scratch, role).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, TypeError):  # or of another version
         return Spot(folder=".")
 
 

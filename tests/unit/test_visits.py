@@ -97,6 +97,21 @@ def test_a_record_comes_back_is_private_and_goes_with_its_ledger(begin):
     assert list(book.path.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"accesses": {"fwd": {}}}', '{"accesses": {}, "of": 3}'])
+def test_of_a_record_of_another_version_no_more_than_the_run_is_known(begin, text, capsys):
+    book = begin("one")
+    book.record.write_text(text)
+    assert runs.read(book.path) == Visit("one")
+    assert cli_output(capsys, "status")[:2] == (0, "one: has no machines yet\n")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"of": 3}'])
+def test_of_a_spot_of_another_version_nothing_is_known(tmp_path, text):
+    (tmp_path / "spots").mkdir()
+    (tmp_path / "spots/fwd.json").write_text(text)
+    assert spots.find(tmp_path, "fwd") == Spot(".")
+
+
 def test_of_runs_the_newest_with_machines_is_meant_or_the_one_that_is_named(begin):
     begin("run-a1", 1.0), begin("run-b1", 2.0), begin("run", 1.5)
     early = ledger.create("early")
@@ -290,6 +305,20 @@ def test_what_comes_later_is_shown_by_whole_lines(bundle, tmp_path):
     (bundle / "roles/pktgen-2.log").write_text("again\n")
     logs.go_on()
     assert said == ["two", title.replace("pktgen", "pktgen-2"), "again"]
+
+
+def test_a_log_that_is_begun_anew_is_shown_from_its_beginning_and_one_that_goes_is_forgotten(tmp_path):
+    console, said = tmp_path / "console", []
+    console.write_text("the first machine\n")
+    logs = Logs(lambda: [console], None, said.append)
+    logs.show(10, whole=True)
+    said.clear()
+    console.write_text("anew\n")
+    logs.go_on()
+    assert said == ["anew"]
+    console.unlink()
+    logs.go_on()
+    assert said == ["anew"]
 
 
 def test_following_ends_with_the_run(begin, tmp_path):

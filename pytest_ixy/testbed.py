@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pytest_ixy import ledger, paths, sweep
 from pytest_ixy.errors import LabError
+from pytest_ixy.ledger import Ledger
 from pytest_ixy.parallel import all_at_once
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Provider, Testbed
@@ -54,6 +56,28 @@ class Workspace:
         return sweep.settle(self.book)
 
 
+def make(  # noqa: PLR0913, PLR0917
+    provider: Provider,
+    topology: Topology,
+    settings: Settings,
+    book: Ledger,
+    scratch: Path,
+    progress: Progress,
+) -> Testbed:
+    """Have the provider provision; what was half made is unmade before an error leaves."""
+    try:
+        return provider.provision(topology, settings, book, scratch, progress)
+    except BaseException:
+        provider.destroy()
+        raise
+
+
+def unmake(provider: Provider) -> None:
+    """Unmake a testbed before a new one is made; LabError when a part of it is still there."""
+    if errors := provider.destroy():
+        raise LabError(f"The machines could not be taken down: {'; '.join(errors)}.")
+
+
 class Owner:
     """The one process that provisions a testbed and takes it down again."""
 
@@ -68,11 +92,7 @@ class Owner:
             LabError: it could not be done.
         """
         space = self.workspace
-        try:
-            return self.provider.provision(topology, settings, space.book, space.scratch, progress)
-        except BaseException:
-            self.provider.destroy()
-            raise
+        return make(self.provider, topology, settings, space.book, space.scratch, progress)
 
     def renew(self, topology: Topology, settings: Settings, progress: Progress) -> Testbed:
         """Unmake the testbed and provision it anew, under the same run.
@@ -80,8 +100,7 @@ class Owner:
         Raises:
             LabError: one of the two could not be done.
         """
-        if errors := self.provider.destroy():
-            raise LabError(f"The machines could not be taken down: {'; '.join(errors)}.")
+        unmake(self.provider)
         return self.provision(topology, settings, progress)
 
     def release(self) -> list[str]:

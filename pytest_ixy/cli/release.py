@@ -30,16 +30,17 @@ def add(commands: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="RUN", nargs="?", help="the run, or a part of its name")
-    parser.add_argument("--all", action="store_true", help="all that are held")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("name", metavar="RUN", nargs="?", help="the run, or a part of its name")
+    which.add_argument("--all", action="store_true", help="all that are held")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """End what was asked for."""
-    for visit in _chosen(arguments.name, everything=arguments.all):
-        _end(visit)
-        say(f"{visit.run}: released")
+    left = [visit.run for visit in _chosen(arguments.name, everything=arguments.all) if not _end(visit)]
+    if left:
+        raise LabError(f"{', '.join(left)} could not be unmade.", hint="pytest-ixy sweep, which tells why")
     return 0
 
 
@@ -63,8 +64,8 @@ def _held(visit: Visit) -> Visit:
     return visit
 
 
-def _end(visit: Visit) -> None:
-    """Tell the holder to end, and wait until it has; what it could not remove a sweep tries."""
+def _end(visit: Visit) -> bool:
+    """Tell the holder to end, and wait until it has; False when it could not remove everything."""
     from pytest_ixy import ledger, sweep
     from pytest_ixy.holding.owner import tag
 
@@ -74,4 +75,6 @@ def _end(visit: Visit) -> None:
     while ledger.is_owned(path) and time.monotonic() < deadline:
         time.sleep(0.05)
     if path.exists():
-        raise LabError(f"{visit.run} could not be unmade.", hint="pytest-ixy sweep, which tells why")
+        return False
+    say(f"{visit.run}: released")
+    return True

@@ -31,6 +31,7 @@ from pytest_ixy.holding.wire import Message, Wire
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.progress import Progress, Step
 from pytest_ixy.providers import registry
+from pytest_ixy.testbed import make, unmake
 
 PR_SET_PDEATHSIG = 1
 NAP = 30.0
@@ -83,14 +84,10 @@ class Holder:
 
     def _make(self, progress: Progress) -> Any:
         request = self._request
-        self._provider.destroy()
-        try:
-            return self._provider.provision(
-                request.topology, request.settings, self._book, request.scratch, progress
-            )
-        except BaseException:
-            self._provider.destroy()
-            raise
+        unmake(self._provider)
+        return make(
+            self._provider, request.topology, request.settings, self._book, request.scratch, progress
+        )
 
     def _show(self, step: Step) -> None:
         self._wire.tell(step=asdict(step))

@@ -24,7 +24,7 @@ from pytest_ixy.testbed import Workspace
 from pytest_ixy.topology import PciAddresses, forward_topology
 
 TINY = """
-import os, subprocess
+import os, subprocess, sys
 from pytest_ixy import programs
 from pytest_ixy.bundle import NodeRecord, ProviderRecord
 from pytest_ixy.errors import LabError
@@ -32,7 +32,7 @@ from pytest_ixy.providers.base import Testbed
 
 class Tiny:
     def __init__(self):
-        self.machines = []
+        self.machines, self.stuck = [], False
 
     def check(self, settings):
         pass
@@ -41,8 +41,9 @@ class Tiny:
         with progress.phase("boot"):
             progress.tell("soon")
             book.intend("process", f"{book.run}-vm")
-            command = ["python3", "-c", "import time; time.sleep(600)", f"{book.run}-vm"]
+            command = [sys.executable, "-c", "import time; time.sleep(600)", f"{book.run}-vm"]
             self.machines.append(subprocess.Popen(programs.bound(command)))
+        self.stuck = settings.packets == 5
         if settings.packets == 1:
             raise LabError("no machine", hint="buy one")
         if settings.packets == 4:
@@ -58,7 +59,7 @@ class Tiny:
             machine.kill()
             machine.wait()
         self.machines = []
-        return []
+        return ["it is stuck"] if self.stuck else []
 """
 
 OWNER = """
@@ -165,6 +166,14 @@ def test_to_provision_again_unmakes_what_there_was(owner, name):
     first, second = provision(owner), provision(owner)
     assert first.record.version != second.record.version
     assert len(processes(f"{name}-vm")) == 1
+
+
+def test_nothing_new_is_made_where_something_old_is_still_there(owner):
+    provision(owner, packets=5)
+    with pytest.raises(LabError, match="The machines could not be taken down: it is stuck"):
+        provision(owner, packets=5)
+    assert not owner.made
+    assert owner.release() == ["it is stuck"]
 
 
 def test_what_a_killed_holder_leaves_its_owner_removes(owner, name):

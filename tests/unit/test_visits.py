@@ -174,6 +174,22 @@ def test_a_run_that_goes_on_is_not_released(begin, capsys):
     assert cli_output(capsys, "release")[:2] == (0, "No testbed is held.\n")
 
 
+def test_what_cannot_be_released_is_named_and_the_others_are(begin, capsys, monkeypatch):
+    monkeypatch.setattr("pytest_ixy.cli.release.PATIENCE", 0.1)
+    for name in ("one", "two"):
+        runs.hold(begin(name), time.time() + 60)  # by this process, which is no holder
+    status, out, err = cli_output(capsys, "release", "--all")
+    assert (status, out) == (1, "")
+    assert "two, one could not be unmade" in err or "one, two could not be unmade" in err
+    assert "pytest-ixy sweep" in err
+
+
+def test_a_name_and_all_are_not_asked_for_at_once(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["release", "one", "--all"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
 def test_ssh_asks_for_a_node_that_is_there(begin, capsys):
     begin("one")
     status, _, err = cli_output(capsys, "ssh", "pktgen")

@@ -30,14 +30,21 @@ class Told:
 
 
 class Aftermath:
-    """The nodes around one trial; `begin` before the roles start, `end` after they have ended."""
+    """The nodes around one trial; `begin` before the roles start, `end` when what they captured has come.
 
-    def __init__(self, testbed: Testbed, hosts: Hosts, folder: Path) -> None:
+    Args:
+        testbed: Their testbed.
+        hosts: Their connections.
+        folder: The bundle's.
+        captures: How the names of files on the nodes begin that roles capture to; they are removed.
+    """
+
+    def __init__(self, testbed: Testbed, hosts: Hosts, folder: Path, captures: str) -> None:
         self._testbed, self._folder = testbed, folder
         self._spoken: dict[str, int] = {}
         # on the node, where a name of its own is all the safety that is needed
         cores = f"/var/tmp/ixy-cores-{testbed.run}-{time.monotonic_ns()}"  # noqa: S108
-        self._probe = Probe(hosts, testbed.topology, cores)
+        self._probe = Probe(hosts, testbed.topology, cores, captures)
 
     def begin(self) -> None:
         """Look at the nodes; LabError when one lacks what every program needs."""

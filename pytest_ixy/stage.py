@@ -27,6 +27,7 @@ class Stage:
     A role that is started once more is recorded under a name of its own, such as `fwd-2`.
 
     Attributes:
+        captures_begin: How the names of files on nodes begin that roles capture to.
         began: When the trial began, by `time.monotonic`.
         sending_since: When pktgen was started, 0 before.
         ended: When each role ended, by name.
@@ -40,7 +41,7 @@ class Stage:
         self._setup, self._packets, self._folder, self._course = setup, packets, folder, course
         self._limits = setup.settings.timeouts
         # on the nodes, where a name of its own is all the safety that is needed
-        self._file = f"/tmp/ixy-{setup.testbed.run}-{time.monotonic_ns()}"  # noqa: S108
+        self.captures_begin = f"/tmp/ixy-{setup.testbed.run}-{time.monotonic_ns()}"  # noqa: S108
         self.capture = self.capture_of(PCAP)
         self.began = time.monotonic()
         self._played: list[Started] = []
@@ -62,7 +63,7 @@ class Stage:
 
     def capture_of(self, name: str) -> str:
         """The file on its node that a role or extra of that name captures to."""
-        return f"{self._file}-{name}.pcap"
+        return f"{self.captures_begin}-{name}.pcap"
 
     def start(self, role: str, *, waiting: bool) -> None:
         """Start a role or an extra; LabError when its node was lost."""

@@ -71,7 +71,7 @@ def run(  # noqa: PLR0913, PLR0917
         LabError: a node was lost, or the capture could not be fetched.
     """
     trial = _Trial(setup, packets, folder, progress, course)
-    nodes = Aftermath(setup.testbed, setup.hosts, folder)
+    nodes = Aftermath(setup.testbed, setup.hosts, folder, trial.stage.captures_begin)
     with progress.phase("look"):
         nodes.begin()
     started = datetime.now(UTC)

@@ -1,6 +1,6 @@
 """Look at the nodes before the roles start and after they have ended, and put the nodes back in order.
 
-One call to each node, all at once: `look.sh`, `after.sh` and `tidy.sh` are run there as root.
+One call to each node, all at once: the scripts beside this file are run there as root.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Probe:
         hosts: Their connections.
         topology: Which NICs they have.
         cores: Folder on the nodes, of this trial's own, for core dumps.
+        captures: How the names of files begin that roles captured to, on the nodes; empty for none.
         before: What state they were in, by node.
         after: The same when the roles had ended, with what the kernel had said and the core dumps.
     """
@@ -46,6 +47,7 @@ class Probe:
     hosts: Hosts
     topology: Topology
     cores: str
+    captures: str = ""
     before: Mapping[str, NodeState] = field(default_factory=dict)
     after: Mapping[str, Seen] = field(default_factory=dict)
 
@@ -66,7 +68,7 @@ class Probe:
                     )
 
     def look_again(self) -> None:
-        """After the roles have ended, once more if something seems to run on: it may be about to end."""
+        """After the roles have ended and captures were fetched, once more if something seems to run on: it may be about to end."""
         self.after = self._everywhere(self._after)
 
     def tidy(self) -> dict[str, tuple[str, ...]]:
@@ -82,7 +84,7 @@ class Probe:
         return all_at_once(jobs)
 
     def _after(self, node: Node) -> Seen:
-        seen = read(self._ask(node, "look.sh", "after.sh", AFTER="1"))
+        seen = read(self._ask(node, "look.sh", "after.sh", "forget.sh", AFTER="1", CAPTURES=self.captures))
         if not leftovers(self.before[node.name], seen.state).processes:
             return seen
         again = read(self._ask(node, "look.sh", AFTER="1")).state

@@ -137,6 +137,16 @@ def test_strays_and_files_are_removed(host, tmp_path):
     assert said == ""
 
 
+def test_captures_that_were_fetched_are_forgotten_and_no_others(host, tmp_path):
+    begin = tmp_path / "it's $HOME"
+    names = [f"{begin.name}-pcap.pcap", f"{begin.name}-pcap-back.pcap", "other-pcap.pcap", f"{begin.name}.txt"]
+    for name in names:
+        (tmp_path / name).touch()
+    assert ask(host, "forget.sh", CAPTURES=str(begin)) == ""
+    assert ask(host, "forget.sh", CAPTURES="") == ""
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(names[2:])
+
+
 def test_what_cannot_be_put_back_is_told(host):
     said = ask(host, "tidy.sh", STRAYS="", FILES="/proc/version", DRIVERS=f"{NOWHERE}=virtio-pci")
     assert "cannot remove /proc/version" in said

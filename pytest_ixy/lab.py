@@ -12,11 +12,12 @@ from pathlib import Path
 from pytest_ixy import build, bundle, cast, manifest, rates, reference, spots, testbed, trial
 from pytest_ixy.bundle import Build, Bundle, Phase
 from pytest_ixy.course import ENDLESS, SOAK, USUAL, Course, soak
-from pytest_ixy.dialect import Dialect, shipped
+from pytest_ixy.dialect import shipped
 from pytest_ixy.errors import LabError, TargetError, UsageError
 from pytest_ixy.guests import Guests
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Provider, Testbed
+from pytest_ixy.reference.supply import Supply
 from pytest_ixy.roles import environment
 from pytest_ixy.rules.meanwhile import Meanwhile
 from pytest_ixy.settings import Settings
@@ -58,14 +59,11 @@ class Lab:
         self.scratch, self._provider = scratch, provider
         self._provision, self._renew = provision, renew
         self.cast = cast.cast(target.spec, target.record.label, settings.roles)
-        if settings.gdb and self.cast[settings.gdb] == cast.REFERENCE:
-            raise UsageError(
-                f"--ixy-gdb={settings.gdb}: the reference plays that role, and that has no program."
-            )
+        _refuse_the_impossible(settings, self.cast)
         self.guests: Guests = guests or {}
         self._testbed: Testbed | None = None
-        self._sent: dict[str, int] = {}
         self._hosts: Hosts = {}
+        self._supply: Supply | None = None
         self._builds: dict[str, Build] | None = None
         self._built_in = folder
         self._trials = 0
@@ -121,18 +119,10 @@ class Lab:
         """What one trial left, which is run at the first call; errors as of `run_trial`."""
         if self._bundle is None:
             if self.settings.scenario == SOAK:
-                self._bundle = self._soak()
+                self._bundle = self.run_trial(ENDLESS, course=soak(self.settings.minutes))
             else:
                 self._bundle = self.run_trial()
         return self._bundle
-
-    def _soak(self) -> Bundle:
-        if self.cast[PKTGEN] == cast.REFERENCE:
-            raise UsageError(
-                "The reference pktgen sends a number of packets that were made beforehand.",
-                hint="soak needs a pktgen of the target's own",
-            )
-        return self.run_trial(ENDLESS, course=soak(self.settings.minutes))
 
     def run_trial(
         self, packets: int | None = None, players: cast.Cast | None = None, course: Course = USUAL
@@ -162,8 +152,9 @@ class Lab:
         count = packets or self.settings.packets
         setup = self._setup(players)
         dialect = setup.terms.dialect or shipped()
-        self._send_reference(setup.cast, dialect, count + course.spare)
-        self._send_extras(course, dialect, count + course.spare)
+        supply = self._supplied()
+        supply.roles(setup.cast, dialect, count + course.spare)
+        supply.extras(course, dialect, count + course.spare)
         if course.traffic:
             reference.send_traffic(self.hosts, course.traffic, self.scratch, folder / bundle.SENT)
         with Meanwhile(dialect) as meanwhile:
@@ -193,23 +184,10 @@ class Lab:
                 hint="start with fresh machines",
             )
 
-    def _send_reference(self, players: cast.Cast, dialect: Dialect, packets: int) -> None:
-        """Make the nodes ready whose roles the reference plays, unless they are for so many packets."""
-        roles = [role for role, player in players.items() if player == cast.REFERENCE]
-        new = [role for role in roles if packets > self._sent.get(role, 0)]
-        if new:
-            with self.progress.phase("send"):
-                reference.send(self.hosts, new, dialect, packets, self.scratch)
-        self._sent |= dict.fromkeys(new, packets)
-
-    def _send_extras(self, course: Course, dialect: Dialect, packets: int) -> None:
-        """The same for those who play beside the roles."""
-        for extra in course.extras:
-            if packets > self._sent.get(extra.name, 0):
-                hosts = {extra.role: self.hosts[extra.node]}
-                with self.progress.phase("send"):
-                    reference.send(hosts, [extra.role], dialect, packets, self.scratch)
-                self._sent[extra.name] = packets
+    def _supplied(self) -> Supply:
+        if self._supply is None:
+            self._supply = Supply(self.hosts, self.scratch, self.progress)
+        return self._supply
 
     def _begin_trial(self) -> None:
         """Count it, and forget the phases of the one before, which are not of its bundle."""
@@ -237,7 +215,7 @@ class Lab:
             LabError: there can be none; the old ones may be gone.
         """
         testbed.close(self._hosts)
-        self._hosts, self._sent, self._builds, self._prelude = {}, {}, None, ()
+        self._hosts, self._supply, self._builds, self._prelude = {}, None, None, ()
         self._untidy = []
         self.progress.phases.clear()
         self._testbed = self._renew()
@@ -249,3 +227,17 @@ class Lab:
         self._hosts = {}
         if self._testbed is not None and not (self.folder / bundle.MANIFEST).exists():
             manifest.keep_consoles(self._testbed, self.folder)
+
+
+def _refuse_the_impossible(settings: Settings, players: cast.Cast) -> None:
+    """Raise UsageError for what a reference cannot do, before anything is made."""
+    if settings.gdb and players[settings.gdb] == cast.REFERENCE:
+        raise UsageError(
+            f"--ixy-gdb={settings.gdb}: the reference plays that role, and that has no program.",
+            hint="debug a role that a program of the target plays, or --ixy-role=ROLE=target",
+        )
+    if settings.scenario == SOAK and players[PKTGEN] == cast.REFERENCE:
+        raise UsageError(
+            "The reference pktgen sends a number of packets that were made beforehand, so soak has none.",
+            hint="give soak a pktgen of a repository: --ixy-role=pktgen=target, or OWNER/NAME",
+        )

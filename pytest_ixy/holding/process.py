@@ -85,9 +85,7 @@ class Holder:
     def _make(self, progress: Progress) -> Any:
         request = self._request
         unmake(self._provider)
-        return make(
-            self._provider, request.topology, request.settings, self._book, request.scratch, progress
-        )
+        return make(self._provider, request.topology, request.settings, self._book, request.scratch, progress)
 
     def _show(self, step: Step) -> None:
         self._wire.tell(step=asdict(step))

@@ -68,7 +68,10 @@ class Probe:
                     )
 
     def look_again(self) -> None:
-        """After the roles have ended and captures were fetched, once more if something seems to run on: it may be about to end."""
+        """After the roles have ended and captures were fetched.
+
+        Once more if something seems to run on: it may be about to end.
+        """
         self.after = self._everywhere(self._after)
 
     def tidy(self) -> dict[str, tuple[str, ...]]:

@@ -31,7 +31,8 @@ quieten() {
     sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1" 2>/dev/null || true
     ethtool -K "$1" gro off gso off tso off lro off rx off tx off >/dev/null 2>&1 || true
     # One frame after the other: of a batch, those that no protocol of this kernel wants reach tcpdump last.
-    sysctl -qw net.core.gro_normal_batch=1
+    # Kernels before 5.4 hand on one by one.
+    sysctl -qw net.core.gro_normal_batch=1 2>/dev/null || true
     # First in, first out: the usual queue sorts frames by flows, and drops those that waited for 5 ms.
     require tc
     tc qdisc replace dev "$1" root pfifo limit 20000

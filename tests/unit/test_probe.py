@@ -139,7 +139,12 @@ def test_strays_and_files_are_removed(host, tmp_path):
 
 def test_captures_that_were_fetched_are_forgotten_and_no_others(host, tmp_path):
     begin = tmp_path / "it's $HOME"
-    names = [f"{begin.name}-pcap.pcap", f"{begin.name}-pcap-back.pcap", "other-pcap.pcap", f"{begin.name}.txt"]
+    names = [
+        f"{begin.name}-pcap.pcap",
+        f"{begin.name}-pcap-back.pcap",
+        "other-pcap.pcap",
+        f"{begin.name}.txt",
+    ]
     for name in names:
         (tmp_path / name).touch()
     assert ask(host, "forget.sh", CAPTURES=str(begin)) == ""

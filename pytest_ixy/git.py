@@ -164,14 +164,22 @@ def login(git: Git, url: str, credentials: str) -> Git:
     if not credentials:
         return git
     near = url.rstrip("/").rpartition("/")[0] + "/"
+    key = f"url.{near.replace('://', '://' + credentials, 1)}.insteadOf"
+    return _with_setting(replace(git, secret=credentials), key, near)
+
+
+def keyless(git: Git) -> Git:
+    """The same git with none of the user's keys and passwords: for what somebody else names."""
+    public = tuple(name for name in git.protocols if name != "ssh")
+    asked = replace(git, protocols=public).with_environment(GIT_ASKPASS="true")  # which answers nothing
+    return _with_setting(asked, "credential.helper", "")
+
+
+def _with_setting(git: Git, key: str, value: str) -> Git:
+    """One more setting, behind those that the user's environment has."""
     count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
-    return replace(git, secret=credentials).with_environment(
-        **{
-            "GIT_CONFIG_COUNT": str(count + 1),
-            f"GIT_CONFIG_KEY_{count}": f"url.{near.replace('://', '://' + credentials, 1)}.insteadOf",
-            f"GIT_CONFIG_VALUE_{count}": near,
-        }
-    )
+    setting = {f"GIT_CONFIG_KEY_{count}": key, f"GIT_CONFIG_VALUE_{count}": value}
+    return git.with_environment(GIT_CONFIG_COUNT=str(count + 1), **setting)
 
 
 def printable(text: str) -> str:

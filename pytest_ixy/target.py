@@ -68,7 +68,8 @@ def fetch(  # noqa: PLR0913 - most are keywords
         into: Folder of this run.
         timeout: Seconds for all of it.
         exclude: Folders that are no part of a local target though they lie in it, such as artifacts.
-        elsewhere: Whether it can be nothing on this machine, because somebody else names it.
+        elsewhere: Whether it can be nothing on this machine, and is fetched with none of this user's keys,
+            because somebody else names it.
 
     Raises:
         UsageError: no such repository or commit, or its `ixy-ci.toml` is not valid.
@@ -79,6 +80,8 @@ def fetch(  # noqa: PLR0913 - most are keywords
         refs.check(ref)
     folder = _new_folder(into.resolve(), origin.name)
     git = gits.start(folder.parent, timeout)
+    if elsewhere:
+        git = gits.keyless(git)
     if origin.local:
         git = replace(git, protocols=("file", *git.protocols))
     skipped = [folder.parent, *(path.resolve() for path in exclude)]

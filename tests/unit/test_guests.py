@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -90,6 +92,40 @@ def fetched(folder, dialect):
     folder.mkdir()
     (folder / "ixy-ci.toml").write_text(f'{ALL}pcap = "./cap"\n[dialect]\nname = "{dialect}"\n')
     return target.fetch(str(folder), None, folder.parent / "fetched")
+
+
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A server that wants a password, the user's git that knows one, and what was shown to the server."""
+    shown = []
+
+    class Locked(BaseHTTPRequestHandler):
+        def do_GET(self):
+            shown.append(self.headers["Authorization"])
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="it"')
+            self.end_headers()
+
+        def log_message(self, *words):
+            pass
+
+    helper = "!f() { echo username=me; echo password=secret; }; f"
+    (tmp_path / "gitconfig").write_text(f'[credential]\n\thelper = "{helper}"\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Locked) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/owner/name", shown
+        server.shutdown()
+
+
+def test_the_users_passwords_are_for_what_the_user_names(get, locked):
+    url, shown = locked
+    with pytest.raises(UsageError):
+        get({}, fwd=url)
+    assert set(shown) == {None}
+    with pytest.raises(UsageError):
+        get({"fwd": url})
+    assert len(set(shown)) == 2
 
 
 def test_a_folder_that_the_target_names_is_not_looked_at(get, other):

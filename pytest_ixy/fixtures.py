@@ -1,4 +1,4 @@
-"""The fixtures: all that a scenario needs, and all that the shipped ones use.
+"""The fixtures that every scenario needs: target, testbed, build, trial, bundle, and its judgement.
 
 They are session-scoped and lazy: what no selected test asks for is not provisioned.
 """
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_ixy.alone import Bench
     from pytest_ixy.bundle import Build, Bundle, Run
     from pytest_ixy.cast import Cast
     from pytest_ixy.course import Course
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _origin(request: pytest.FixtureRequest) -> Origin:
+def origin_of(request: pytest.FixtureRequest) -> Origin:
+    """Where bundles come from in this session; a test without any is skipped."""
     if not request.config.pluginmanager.hasplugin("ixy-outcomes"):
         pytest.skip(
             "needs a repository to test: pytest --ixy-repo=URL|OWNER/NAME|FOLDER, or --ixy-replay=BUNDLE"
@@ -32,7 +32,7 @@ def _origin(request: pytest.FixtureRequest) -> Origin:
     return request.config.stash[ORIGIN]
 
 
-def _once(request: pytest.FixtureRequest, fixture: str, work: Callable[[], T]) -> T:
+def once(request: pytest.FixtureRequest, fixture: str, work: Callable[[], T]) -> T:
     """Do the work; when it fails, the tests after this one are skipped with that cause."""
     from pytest_ixy.errors import IxyError, LabError, NotHereError
     from pytest_ixy.session import OUTCOMES
@@ -53,19 +53,19 @@ def _once(request: pytest.FixtureRequest, fixture: str, work: Callable[[], T]) -
 @pytest.fixture(scope="session")
 def ixy_target(request: pytest.FixtureRequest) -> Tested:
     """The repository under test at its commit: `record` (name, commit, dirty), `spec` (its ixy-ci.toml)."""
-    return _origin(request).target
+    return origin_of(request).target
 
 
 @pytest.fixture(scope="session")
 def ixy_lab(request: pytest.FixtureRequest, ixy_target: Tested) -> None:
     """Everything that builds and trials need, provisioned at first use; nothing in a replay."""
-    _once(request, "ixy_lab", _origin(request).prepare)
+    once(request, "ixy_lab", origin_of(request).prepare)
 
 
 @pytest.fixture(scope="session")
 def ixy_testbed(request: pytest.FixtureRequest, ixy_lab: None) -> Testbed:
     """Three machines on two networks: `nodes`, `accesses` (SSH), `record`. None in a replay: a skip."""
-    return _origin(request).testbed
+    return origin_of(request).testbed
 
 
 class BuildResults:
@@ -97,8 +97,8 @@ class BuildResults:
 @pytest.fixture(scope="session")
 def ixy_build(request: pytest.FixtureRequest, ixy_lab: None) -> BuildResults:
     """The target, sent to every node and built there; `ixy_build.check(role)` fails if it was not."""
-    origin = _origin(request)
-    return _once(request, "ixy_build", lambda: BuildResults(origin))
+    origin = origin_of(request)
+    return once(request, "ixy_build", lambda: BuildResults(origin))
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +109,7 @@ def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callab
     `course`, a `pytest_ixy.course.Course`, how it goes where it is not the usual way.
     In a replay the call skips the test.
     """
-    origin = _origin(request)
+    origin = origin_of(request)
     from pytest_ixy.build import first_failure
     from pytest_ixy.course import USUAL
     from pytest_ixy.errors import TargetError
@@ -120,15 +120,15 @@ def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callab
         return run
 
     def run(packets: int | None = None, players: Cast | None = None, course: Course | None = None) -> Bundle:
-        return _once(request, "ixy_trial", lambda: origin.run_trial(packets, players, course or USUAL))
+        return once(request, "ixy_trial", lambda: origin.run_trial(packets, players, course or USUAL))
 
-    return _once(request, "ixy_trial", ready)
+    return once(request, "ixy_trial", ready)
 
 
 @pytest.fixture(scope="session")
 def ixy_bundle(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Bundle:
     """The bundle of one trial with the packets that were asked for: manifest, capture, logs."""
-    return _once(request, "ixy_trial", _origin(request).bundle)
+    return once(request, "ixy_trial", origin_of(request).bundle)
 
 
 @pytest.fixture(scope="session")
@@ -147,28 +147,14 @@ def ixy_judge(request: pytest.FixtureRequest, ixy_evidence: Any) -> Callable[[st
     def judge(name: str) -> Finding:
         (rule,) = pick([name])
         finding = rule.judge(ixy_evidence)
-        _settle(request, finding, ixy_evidence.bundle)
+        settle(request, finding, ixy_evidence.bundle)
         return finding
 
     return judge
 
 
-@pytest.fixture
-def ixy_soak(request: pytest.FixtureRequest, ixy_bundle: Bundle) -> Callable[[str], Finding]:
-    """Call it with a question of `pytest_ixy.soak`: the test fails when something changed over time."""
-    from pytest_ixy import soak
-
-    def check(question: str) -> Finding:
-        finding = soak.judge(ixy_bundle, question)
-        if finding.outcome == "skipped":
-            pytest.skip(finding.title)
-        _settle(request, finding, ixy_bundle)
-        return finding
-
-    return check
-
-
-def _settle(request: pytest.FixtureRequest, finding: Finding, bundle: Bundle) -> None:
+def settle(request: pytest.FixtureRequest, finding: Finding, bundle: Bundle) -> None:
+    """Fail or skip the test as the finding says, and keep that for the reports."""
     from pytest_ixy.outcomes import FINDING
 
     request.node.stash[FINDING] = finding.as_dict()
@@ -216,86 +202,5 @@ def ixy_role(ixy_bundle: Bundle) -> Callable[[str], Run]:
                 f"{finding.title}\n{finding.message}\nlog: {ixy_bundle.path / run.log}", pytrace=False
             )
         return run
-
-    return check
-
-
-@pytest.fixture(scope="session")
-def ixy_bench(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Bench:
-    """The testbed as parts are tried on it, each among references: `ixy_bench.attempt("fwd")`."""
-    from pytest_ixy.alone import Bench
-
-    return Bench(_origin(request))
-
-
-@pytest.fixture
-def ixy_alone(request: pytest.FixtureRequest, ixy_bench: Bench) -> Callable[[str], None]:
-    """Call it with a part: the test fails when the target's program for it fails beside references.
-
-    A part is a role, or `fwd-back`. It is an ERROR when references fail without the target, too.
-    """
-    from pytest_ixy import alone
-    from pytest_ixy.cast import TARGET
-    from pytest_ixy.outcomes import ALONE
-
-    def attempt(part: str) -> alone.Tried:
-        try:
-            return _once(request, "ixy_bench", lambda: ixy_bench.attempt(part))
-        finally:
-            if ixy_bench.doubt is not None:
-                request.node.stash[ALONE] = ixy_bench.doubt.as_dict()
-
-    def check(part: str) -> None:
-        role = alone.role_of(part)
-        if _origin(request).cast[role] != TARGET:
-            pytest.skip(f"{role} is not played by a program of the target")
-        tried = attempt(part)
-        request.node.stash[ALONE] = tried.as_dict()
-        if tried.failing:
-            pytest.fail(tried.words, pytrace=False)
-
-    return check
-
-
-@pytest.fixture
-def ixy_lifecycle(
-    request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]
-) -> Callable[[str], Finding]:
-    """Call it with a case of scenario lifecycle: the test fails unless the target stands it."""
-    from pytest_ixy import lifecycle
-    from pytest_ixy.startup import settings_of
-
-    origin, settings = _origin(request), settings_of(request.config)
-
-    def run(packets: int, who: Cast | None, course: Course) -> Bundle:
-        return ixy_trial(packets=packets, players=who, course=course)
-
-    def check(case: str) -> Finding:
-        who = None
-        if settings.replay is None:
-            if cause := lifecycle.pointless(case, origin.cast):
-                pytest.skip(cause)
-            who = lifecycle.players(case, origin.cast)
-        bundle = lifecycle.attempt(case, settings.packets, settings.idle, who, run)
-        finding = lifecycle.judged(bundle)
-        _settle(request, finding, bundle)
-        return finding
-
-    return check
-
-
-@pytest.fixture
-def ixy_frames(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Callable[[str], None]:
-    """Call it with a class of frames: the test fails when the target's fwd does not pass these."""
-    from pytest_ixy import alone, passage
-    from pytest_ixy.outcomes import FINDING
-
-    def check(name: str) -> None:
-        if not alone.plays(_origin(request), "fwd"):
-            pytest.skip("the target has no program for fwd")
-        bundle, found = passage.passes(name, ixy_trial)
-        request.node.stash[FINDING] = found.as_dict()
-        if found.failed:
-            pytest.fail(passage.explain(bundle, found), pytrace=False)
 
     return check

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_ixy import options
 
-pytest_plugins = ["pytest_ixy.fixtures"]
+pytest_plugins = ["pytest_ixy.fixtures", "pytest_ixy.questions"]
 
 SUBJECTS = ("ixy_repo", "ixy_replay")
 """The options of which one is needed."""

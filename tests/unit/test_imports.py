@@ -28,7 +28,7 @@ LAYERS = {
     "trial": "build manifest sampler memory meters stage trial lab",
     "pytest's hooks": "after outcomes xdist keeping",
     "session": "session alone passage recovery beginning lifecycle",
-    "pytest's door": "fixtures plugin",
+    "pytest's door": "fixtures questions plugin",
     "commands": "doctor cli",
 }
 """A module or package imports from layers above its own only, also for types, also inside of functions.
@@ -163,6 +163,6 @@ def modules(tmp_path, monkeypatch):
 
 def test_an_ordinary_pytest_run_loads_nothing_of_it_but_the_door(modules):
     ours = {name for name in modules if name.split(".")[0] == "pytest_ixy"}
-    doors = {"pytest_ixy.plugin", "pytest_ixy.options", "pytest_ixy.fixtures"}
+    doors = {"pytest_ixy.plugin", "pytest_ixy.options", "pytest_ixy.fixtures", "pytest_ixy.questions"}
     assert ours == {"pytest_ixy", *doors}
     assert not {name.split(".")[0] for name in modules} & HEAVY

@@ -36,15 +36,14 @@ class Aftermath:
         testbed: Their testbed.
         hosts: Their connections.
         folder: The bundle's.
-        captures: How the names of files on the nodes begin that roles capture to; they are removed.
     """
 
-    def __init__(self, testbed: Testbed, hosts: Hosts, folder: Path, captures: str) -> None:
+    def __init__(self, testbed: Testbed, hosts: Hosts, folder: Path) -> None:
         self._testbed, self._folder = testbed, folder
         self._spoken: dict[str, int] = {}
         # on the node, where a name of its own is all the safety that is needed
         cores = f"/var/tmp/ixy-cores-{testbed.run}-{time.monotonic_ns()}"  # noqa: S108
-        self._probe = Probe(hosts, testbed.topology, cores, captures)
+        self._probe = Probe(hosts, testbed.topology, cores)
 
     def begin(self) -> None:
         """Look at the nodes; LabError when one lacks what every program needs."""
@@ -70,17 +69,18 @@ class Aftermath:
             stream.seek(self._spoken.get(node.name, 0))
             return stream.read(LIMIT).decode("utf-8", "replace")
 
-    def end(self, runs: Mapping[str, Run], where: Mapping[str, str]) -> Told:
+    def end(self, runs: Mapping[str, Run], where: Mapping[str, str], captures: str) -> Told:
         """Look at the nodes again, ask after crashes, and put the nodes back in order.
 
         Args:
             runs: How the roles went; a role that was started twice has a second name.
             where: Their nodes, by the same names.
+            captures: How the names of files on the nodes begin that roles captured to; they are removed.
 
         Raises:
             LabError: a node was lost.
         """
-        self._probe.look_again()
+        self._probe.look_again(captures)
         kernels = {name: self._keep_kernel(name) for name in self._probe.after}
         explained = {name: self._examined(name, run, where[name]) for name, run in runs.items()}
         untidy = self._probe.tidy()

@@ -70,11 +70,10 @@ def run(  # noqa: PLR0913, PLR0917
     Raises:
         LabError: a node was lost, or the capture could not be fetched.
     """
-    trial = _Trial(setup, packets, folder, progress, course)
-    nodes = Aftermath(setup.testbed, setup.hosts, folder, trial.stage.captures_begin)
+    nodes = Aftermath(setup.testbed, setup.hosts, folder)
     with progress.phase("look"):
         nodes.begin()
-    started = datetime.now(UTC)
+    started, trial = datetime.now(UTC), _Trial(setup, packets, folder, progress, course)
     setup.provider.begin_trial(setup.testbed)
     before = setup.provider.counters(setup.testbed)
     try:
@@ -83,7 +82,7 @@ def run(  # noqa: PLR0913, PLR0917
         counted = manifest.difference(before, setup.provider.counters(setup.testbed))
         capture = trial.fetch(onlooker)
         with progress.phase("look"):
-            told = nodes.end(trial.stage.runs(), trial.stage.where)
+            told = nodes.end(trial.stage.runs(), trial.stage.where, trial.stage.captures_begin)
     except LabError as error:
         raise nodes.explained(error) from error
     series = meters.leave(folder)

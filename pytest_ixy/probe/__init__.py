@@ -17,6 +17,7 @@ from pytest_ixy.nodestate import NodeState
 from pytest_ixy.parallel import all_at_once
 from pytest_ixy.printable import one_line
 from pytest_ixy.probe.read import Core, Seen, read
+from pytest_ixy.testbed import close
 
 if TYPE_CHECKING:
     from pytest_ixy.remote import Host
@@ -39,7 +40,6 @@ class Probe:
         hosts: Their connections.
         topology: Which NICs they have.
         cores: Folder on the nodes, of this trial's own, for core dumps.
-        captures: How the names of files begin that roles captured to, on the nodes; empty for none.
         before: What state they were in, by node.
         after: The same when the roles had ended, with what the kernel had said and the core dumps.
     """
@@ -47,7 +47,6 @@ class Probe:
     hosts: Hosts
     topology: Topology
     cores: str
-    captures: str = ""
     before: Mapping[str, NodeState] = field(default_factory=dict)
     after: Mapping[str, Seen] = field(default_factory=dict)
 
@@ -67,12 +66,13 @@ class Probe:
                         hint="see where the provider put it: [test.pci_addresses] in config.toml",
                     )
 
-    def look_again(self) -> None:
-        """After the roles have ended and captures were fetched.
+    def look_again(self, captures: str) -> None:
+        """After the roles have ended, once more if something seems to run on: it may be about to end.
 
-        Once more if something seems to run on: it may be about to end.
+        Args:
+            captures: How the names of files on the nodes begin that roles captured to; they are removed.
         """
-        self.after = self._everywhere(self._after)
+        self.after = self._everywhere(lambda node: self._after(node, captures))
 
     def tidy(self) -> dict[str, tuple[str, ...]]:
         """Put back what a role left otherwise than it found it; what could not be, in words, by node."""
@@ -84,10 +84,10 @@ class Probe:
 
     def _everywhere(self, work: Callable[[Node], T]) -> dict[str, T]:
         jobs = {node.name: lambda node=node: work(node) for node in self.topology.nodes}
-        return all_at_once(jobs)
+        return all_at_once(jobs, abort=lambda: close(self.hosts))
 
-    def _after(self, node: Node) -> Seen:
-        seen = read(self._ask(node, "look.sh", "after.sh", "forget.sh", AFTER="1", CAPTURES=self.captures))
+    def _after(self, node: Node, captures: str) -> Seen:
+        seen = read(self._ask(node, "look.sh", "after.sh", "forget.sh", AFTER="1", CAPTURES=captures))
         if not leftovers(self.before[node.name], seen.state).processes:
             return seen
         again = read(self._ask(node, "look.sh", AFTER="1")).state

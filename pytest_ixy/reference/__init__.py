@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_ixy.pack import pack
 from pytest_ixy.parallel import all_at_once
 from pytest_ixy.reference.packets import capture
+from pytest_ixy.testbed import close
 from pytest_ixy.topology import PCAP, PKTGEN
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def send(hosts: Hosts, roles: Iterable[str], dialect: Dialect, packets: int, scr
     for role in roles:
         archive = _archive(role, dialect, packets, scratch)
         jobs[role] = lambda role=role, archive=archive: hosts[role].unpack(archive, REMOTE, timeout=TIMEOUT)
-    all_at_once(jobs)
+    all_at_once(jobs, abort=lambda: close(hosts))
 
 
 def send_traffic(hosts: Hosts, traffic: Traffic, scratch: Path, kept: Path) -> None:

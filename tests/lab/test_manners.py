@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from datetime import datetime
 
 from conftest import ALL
 
@@ -65,6 +66,14 @@ def test_a_users_own_scenario_needs_nothing_but_the_fixtures(runner, target):
     assert len(list((runner.folder / "ixy-artifacts").iterdir())) == 2
 
 
+def within(manifest, name):
+    """When a phase began and ended, in seconds since the trial began, a little widened for roundings."""
+    began = datetime.fromisoformat(manifest["started"])
+    (phase,) = [phase for phase in manifest["phases"] if phase["name"] == name]
+    start = (datetime.fromisoformat(phase["started"]) - began).total_seconds()
+    return start - 0.1, start + phase["seconds"] + 0.1
+
+
 def test_the_bundle_holds_all_that_is_known(runner, target, monkeypatch):
     summary = runner.folder / "summary.md"
     runner.environment["GITHUB_STEP_SUMMARY"] = str(summary)
@@ -81,6 +90,10 @@ def test_the_bundle_holds_all_that_is_known(runner, target, monkeypatch):
         "fetch",
     }
     assert manifest["roles"]["pcap"]["environment"]["PCAP_N"] == "5000"
+    starting, _ = within(manifest, "start")
+    _, stopped = within(manifest, "stop")
+    for role in manifest["roles"].values():
+        assert starting <= role["started"] < role["ended"] <= stopped
     assert (result.bundle / "capture.pcap").stat().st_size == 24 + 5000 * 76
     for name in ("pktgen", "fwd", "pcap"):
         assert (result.bundle / "roles" / f"{name}.log").exists()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,17 @@ def test_half_an_answer_is_none(host, monkeypatch):
     monkeypatch.setattr("pytest_ixy.probe.script", lambda _name: "echo process 1 1 init; exit 3")
     with pytest.raises(LabError, match=r"node of fwd did not tell .* process 1 1 init"):
         probe.look()
+
+
+def test_who_interrupts_it_does_not_wait_for_the_nodes(sshd, monkeypatch):
+    monkeypatch.setattr("pytest_ixy.probe.script", lambda _name: "sleep 60")
+    main = threading.get_ident()
+    with sshd.connect() as host:
+        probe = Probe({"fwd": host}, Topology((), (Node("fwd", ()),)), "/nowhere")
+        threading.Timer(1.0, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            probe.look()
+        assert host.lost == "the connection was closed"
 
 
 def test_a_node_without_its_device_is_the_labs_fault(host, monkeypatch):

@@ -152,6 +152,8 @@ def _invite(
 ) -> guests.Guests:
     """Who else plays; UsageError when they cannot play together."""
     players = cast.cast(own.spec, own.record.label, settings.roles)
+    if not cast.guests(players):
+        return {}
     with progress.phase("clone"):
         into, timeout = workspace.scratch / "guests", settings.timeouts.fetch
         found = guests.fetch(players, settings.roles, into, timeout=timeout, exclude=exclude)

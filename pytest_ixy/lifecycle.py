@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_ixy.beginning import judge_first, judge_unbroken
-from pytest_ixy.bundle import Bundle
+from pytest_ixy.bundle import Bundle, CaptureRecord, NodeRecord
 from pytest_ixy.cases import AGAIN, DUPLEX, IDLE, KILLED, LATE, LINK, RESTART
 from pytest_ixy.cast import REFERENCE, TARGET
 from pytest_ixy.course import USUAL, Course, Extra, Moment, Relink, Restart
@@ -18,7 +18,7 @@ from pytest_ixy.rules.words import one_line
 from pytest_ixy.topology import FWD, PCAP, PKTGEN
 
 if TYPE_CHECKING:
-    from pytest_ixy.bundle import Manifest, NodeRecord, Run
+    from pytest_ixy.bundle import Manifest, Run
     from pytest_ixy.cast import Cast
 
 ABOUT = {RESTART: FWD, KILLED: FWD, LATE: PCAP, DUPLEX: FWD, LINK: FWD}
@@ -140,20 +140,20 @@ def _was_killed(run: Run) -> bool:
 def _back(bundle: Bundle) -> list[Finding]:
     """The rules on the way back."""
     manifest = bundle.manifest
-    if manifest.course is None or manifest.course.back is None:
-        return []
     here = Bundle(bundle.path, manifest.model_copy(update=_turned(manifest)))
     return [replace(finding, rule=f"{finding.rule}, on the way back") for finding in judge(here)]
 
 
 def _turned(manifest: Manifest) -> Mapping[str, object]:
-    """What is at the other end, under the names that rules know."""
+    """What is at the other end, under the names that rules know; what was counted over time has others."""
     names = {PCAP: PCAP_BACK, PKTGEN: PKTGEN_BACK, FWD: FWD}
     roles = {role: manifest.roles[name] for role, name in names.items() if name in manifest.roles}
     nodes = tuple(_renamed(node) for node in manifest.nodes)
-    return {"roles": roles, "nodes": nodes, "capture": manifest.course and manifest.course.back}
+    back = (manifest.course and manifest.course.back) or CaptureRecord(file=None)
+    return {"roles": roles, "nodes": nodes, "capture": back, "series": {}}
 
 
 def _renamed(node: NodeRecord) -> NodeRecord:
-    other = {PCAP: PKTGEN, PKTGEN: PCAP}
-    return node.model_copy(update={"name": other.get(node.name, one_line(node.name))})
+    """Under its other name, without its state: that was judged under its own."""
+    name = {PCAP: PKTGEN, PKTGEN: PCAP}.get(node.name, one_line(node.name))
+    return NodeRecord(name=name, nics=node.nics, address=node.address)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -39,6 +39,9 @@ BACK = "capture-back.pcap"
 SENT = "sent.pcap"
 DIFF = "target.diff"
 LARGEST_MANIFEST = 16 << 20
+
+Frames = Annotated[int, Field(gt=-(10**15), lt=10**15)]
+"""A count, or what is between two: no network has ever counted further."""
 
 
 class Exit(Record):
@@ -127,9 +130,9 @@ class NicRecord(Record):
     network: str
     pci: str
     mac: str | None = None
-    sent: int | None = None
-    received: int | None = None
-    dropped: int | None = None
+    sent: Frames | None = None
+    received: Frames | None = None
+    dropped: Frames | None = None
 
 
 class NodeRecord(Record):
@@ -331,7 +334,8 @@ class Bundle:
         if not file.is_file():
             return ""
         with file.open("rb") as stream:
-            stream.seek(max(0, start, file.stat().st_size - limit))
+            size = file.stat().st_size
+            stream.seek(max(0, min(start, size), size - limit))
             return stream.read().decode("utf-8", "replace")
 
 

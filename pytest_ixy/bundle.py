@@ -119,6 +119,11 @@ class Run(Record):
     player: str = "target"
     crash: Crash | None = None
 
+    @property
+    def killed(self) -> bool:
+        """True when it was ended by SIGKILL, for whatever reason."""
+        return self.stopped_by == "KILL" and not self.ended_itself
+
 
 class NicRecord(Record):
     """A test NIC and the frame counters seen from the network's side, None where unknown.
@@ -267,7 +272,8 @@ class Manifest(Record):
     set for the trial, by rule and name. `course` is None where the trial went the usual way. `guests` are
     other repositories that played a role, by role. `series` are files with numbers over time, by what they
     hold (see `series.py`).
-    `unsupported` are the parameters of tests, by scenario, that the target declares not to support.
+    `unsupported` are the parameters of tests, by scenario, that the target declares not to support. `options`
+    are those that somebody gave and nothing else here tells, by name (see `Settings.told`).
     """
 
     format: int = 1
@@ -287,6 +293,7 @@ class Manifest(Record):
     guests: dict[str, TargetRecord] = Field(default_factory=dict)
     series: dict[str, str] = Field(default_factory=dict)
     unsupported: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    options: dict[str, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict)
     phases: tuple[Phase, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
 

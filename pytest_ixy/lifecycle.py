@@ -18,7 +18,7 @@ from pytest_ixy.rules.words import one_line
 from pytest_ixy.topology import FWD, PCAP, PKTGEN
 
 if TYPE_CHECKING:
-    from pytest_ixy.bundle import Manifest, Run
+    from pytest_ixy.bundle import Manifest
     from pytest_ixy.cast import Cast
 
 ABOUT = {RESTART: FWD, KILLED: FWD, LATE: PCAP, DUPLEX: FWD, LINK: FWD}
@@ -128,13 +128,9 @@ def _as_usual(case: str, bundle: Bundle) -> Bundle:
     """The bundle as rules know such: without extras, and without who was killed on purpose."""
     roles = {name: run for name, run in bundle.manifest.roles.items() if name not in {PCAP_BACK, PKTGEN_BACK}}
     again = f"{FWD}-2"
-    if case == KILLED and {FWD, again} <= roles.keys() and _was_killed(roles[FWD]):
+    if case == KILLED and {FWD, again} <= roles.keys() and roles[FWD].killed:
         roles[FWD] = roles.pop(again)
     return Bundle(bundle.path, bundle.manifest.model_copy(update={"roles": roles}), bundle.observed)
-
-
-def _was_killed(run: Run) -> bool:
-    return run.stopped_by == "KILL" and not run.ended_itself
 
 
 def _back(bundle: Bundle) -> list[Finding]:

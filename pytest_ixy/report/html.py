@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ixy.report import logs, machines, overtime, rates, sequence, timeline, topology
+from pytest_ixy.report import extras, logs, machines, overtime, rates, sequence, timeline, topology
 from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.links import link
@@ -136,10 +136,11 @@ def _trial(trial: Trial, folder: Path) -> str:
             "The topology",
             lambda: _figure("Topology: what ran where, and what each NIC counted", topology.draw(manifest)),
         ),
+        ("Who ran", lambda: _figure("All who ran", extras.table(manifest))),
         ("The timeline", lambda: _figure("Timeline", timeline.draw(manifest))),
         ("The rates", lambda: _figure("Rates", rates.table(trial.rates))),
         ("The course of time", lambda: _figure("Over time", overtime.draw(bundle))),
-        ("The sequence numbers", lambda: _sequence(trial)),
+        ("The sequence numbers", lambda: _sequence(trial) if _numbered(manifest) else ""),
         ("The machines", lambda: _figure("The machines before and after", machines.table(manifest))),
         ("The logs", lambda: logs.folded(bundle, folder)),
     )
@@ -201,6 +202,12 @@ def _links(bundle: Bundle, folder: Path) -> str:
         if command
     )
     return f'<p class="links">{" ".join(links)}</p>{again}'
+
+
+def _numbered(manifest: Manifest) -> bool:
+    """Whether the trial is to leave a capture of numbered packets."""
+    course = manifest.course
+    return course is None or not (course.traffic or (timed(manifest) and manifest.capture.file is None))
 
 
 def _sequence(trial: Trial) -> str:

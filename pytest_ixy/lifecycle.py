@@ -109,7 +109,7 @@ def _findings(case: str, bundle: Bundle) -> list[Finding]:
     if case == LATE:
         return [judge_unbroken(evidence), *_of_a_part(here)]
     if case == DUPLEX:
-        return [*judge(here), *_back(bundle)]
+        return _both([*judge(here)], _back(bundle))
     return [judge_first(evidence), *judge(here)]
 
 
@@ -131,6 +131,12 @@ def _as_usual(case: str, bundle: Bundle) -> Bundle:
     if case == KILLED and {FWD, again} <= roles.keys() and roles[FWD].killed:
         roles[FWD] = roles.pop(again)
     return Bundle(bundle.path, bundle.manifest.model_copy(update={"roles": roles}), bundle.observed)
+
+
+def _both(there: list[Finding], back: list[Finding]) -> list[Finding]:
+    """All of them, of which the first tells of both ways."""
+    first = replace(there[0], title=f"{there[0].title}; on the way back {back[0].title}")
+    return [first if not there[0].failed else there[0], *there[1:], *back]
 
 
 def _back(bundle: Bundle) -> list[Finding]:

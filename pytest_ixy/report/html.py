@@ -17,7 +17,7 @@ from pytest_ixy.report.subjects import why
 from pytest_ixy.report.text import duration, escape, line, number, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_ixy.bundle import Bundle, Manifest
     from pytest_ixy.report.subjects import Row, Subject, Trial
@@ -192,6 +192,7 @@ def _links(bundle: Bundle, folder: Path) -> str:
         links = [link(bundle.path, folder, "bundle"), link(bundle.path / "manifest.json", folder, "manifest")]
     if bundle.capture is not None and bundle.manifest.capture.file:
         links.append(link(bundle.path / bundle.manifest.capture.file, folder, "capture"))
+    links += [link(bundle.inside(file), folder, words) for words, file in _beside(bundle.manifest)]
     commands = {
         "Run it again:": rerun(bundle.manifest),
         "Judge it again, without a lab:": replay(bundle),
@@ -208,6 +209,15 @@ def _numbered(manifest: Manifest) -> bool:
     """Whether the trial is to leave a capture of numbered packets."""
     course = manifest.course
     return course is None or not (course.traffic or (timed(manifest) and manifest.capture.file is None))
+
+
+def _beside(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Captures beside the one of pcap, in words and by name."""
+    course = manifest.course
+    if course and course.back and course.back.file:
+        yield "capture of the way back", course.back.file
+    if course and course.sent:
+        yield "frames that were sent", course.sent
 
 
 def _sequence(trial: Trial) -> str:

@@ -270,6 +270,7 @@ def both_ways(tmp_path, back, **roles):
 def test_both_ways_pass(tmp_path):
     found = both_ways(tmp_path, map(ixy_frame, range(N)))
     assert found.outcome == "passed", found
+    assert "; on the way back the capture is whole: 10,000 frames" in found.title
 
 
 def test_the_way_back_is_judged_too(tmp_path):

@@ -294,6 +294,14 @@ def test_the_page_shows_who_ran_beside_the_three_roles(tmp_path: Path) -> None:
     assert "All who ran" not in page(open_trial(usual.path), tmp_path).words
 
 
+def test_captures_beside_that_of_pcap_are_linked(tmp_path: Path) -> None:
+    back = ixy.CaptureRecord(file=ixy.BACK)
+    report_bundles.make(tmp_path, course=ixy.CourseRecord(words="", back=back, sent=ixy.SENT))
+    for file in (ixy.BACK, ixy.SENT):
+        (tmp_path / file).touch()
+    assert {ixy.BACK, ixy.SENT} <= {Path(link).name for link in page(open_trial(tmp_path), tmp_path).links}
+
+
 def test_who_was_killed_on_purpose_is_not_red(tmp_path: Path) -> None:
     killed = report_bundles.run("fwd", 1, 2, stopped_by="KILL", exit=ixy.Exit(status=137, signal="SIGKILL"))
     roles = {**report_bundles.manifest(8).roles, "fwd": killed}

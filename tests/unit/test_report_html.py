@@ -310,6 +310,12 @@ def test_who_was_killed_on_purpose_is_not_red(tmp_path: Path) -> None:
         assert state(report_bundles.manifest(8, roles=roles, course=course), "fwd").kind == kind
 
 
+def test_properties_tell_which_trial_of_many_it_was(tmp_path: Path) -> None:
+    course = ixy.CourseRecord(words="fwd is restarted", name=RESTART)
+    trial = open_trial(report_bundles.make(tmp_path, scenario="lifecycle", course=course).path)
+    assert dict(junit.properties(subject(row()), trial))["course"] == "fwd is restarted"
+
+
 @pytest.mark.parametrize("course", [{"traffic": "vlan"}, {"seconds": 60.0}], ids=["frames", "soak"])
 def test_where_no_numbered_packets_are_captured_none_are_missed(course: Any, tmp_path: Path) -> None:
     record = ixy.CourseRecord(words="", **course)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ixy.recovery import WAITING, stream, too_much
 from pytest_ixy.rules.finding import Finding, failed, passed, skipped
 from pytest_ixy.rules.words import count
+from pytest_ixy.topology import PCAP
 
 if TYPE_CHECKING:
     from pytest_ixy.rules import Evidence
@@ -24,11 +25,17 @@ def judge_unbroken(evidence: Evidence) -> Finding:
     found = stream(evidence, start, start).after
     numbers = {"first": found.lowest, "missing": found.missing(), "waited": start}
     begins = f"the stream begins with #{found.lowest:,}, behind {count(start, 'packet')} that had waited"
-    if not too_much(evidence, found):
+    if not too_much(evidence, found, _began(evidence)):
         return passed(UNBROKEN, f"{begins}, and goes on to #{found.highest:,}", numbers)
     title = f"{found.missing():,} packets are missing ({found.share():.1%}) after pcap began in mid-stream"
     expected = f"expected: hardly one missing up to #{found.highest:,}, or none that a network did not drop"
     return failed(UNBROKEN, title, numbers, [begins, expected, *evidence.counters])
+
+
+def _began(evidence: Evidence) -> float:
+    """When pcap was started."""
+    run = evidence.manifest.roles.get(PCAP)
+    return run.started if run else 0.0
 
 
 def _start(evidence: Evidence) -> int:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -39,6 +39,9 @@ BACK = "capture-back.pcap"
 SENT = "sent.pcap"
 DIFF = "target.diff"
 LARGEST_MANIFEST = 16 << 20
+
+Frames = Annotated[int, Field(gt=-(10**15), lt=10**15)]
+"""A count, or what is between two: no network has ever counted further."""
 
 
 class Exit(Record):
@@ -116,6 +119,11 @@ class Run(Record):
     player: str = "target"
     crash: Crash | None = None
 
+    @property
+    def killed(self) -> bool:
+        """True when it was ended by SIGKILL, for whatever reason."""
+        return self.stopped_by == "KILL" and not self.ended_itself
+
 
 class NicRecord(Record):
     """A test NIC and the frame counters seen from the network's side, None where unknown.
@@ -127,9 +135,9 @@ class NicRecord(Record):
     network: str
     pci: str
     mac: str | None = None
-    sent: int | None = None
-    received: int | None = None
-    dropped: int | None = None
+    sent: Frames | None = None
+    received: Frames | None = None
+    dropped: Frames | None = None
 
 
 class NodeRecord(Record):
@@ -264,7 +272,8 @@ class Manifest(Record):
     set for the trial, by rule and name. `course` is None where the trial went the usual way. `guests` are
     other repositories that played a role, by role. `series` are files with numbers over time, by what they
     hold (see `series.py`).
-    `unsupported` are the parameters of tests, by scenario, that the target declares not to support.
+    `unsupported` are the parameters of tests, by scenario, that the target declares not to support. `options`
+    are those that somebody gave and nothing else here tells, by name (see `Settings.told`).
     """
 
     format: int = 1
@@ -284,6 +293,7 @@ class Manifest(Record):
     guests: dict[str, TargetRecord] = Field(default_factory=dict)
     series: dict[str, str] = Field(default_factory=dict)
     unsupported: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    options: dict[str, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict)
     phases: tuple[Phase, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -331,7 +341,8 @@ class Bundle:
         if not file.is_file():
             return ""
         with file.open("rb") as stream:
-            stream.seek(max(0, start, file.stat().st_size - limit))
+            size = file.stat().st_size
+            stream.seek(max(0, min(start, size), size - limit))
             return stream.read().decode("utf-8", "replace")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_ixy.beginning import judge_first, judge_unbroken
-from pytest_ixy.bundle import Bundle
+from pytest_ixy.bundle import Bundle, CaptureRecord, NodeRecord
 from pytest_ixy.cases import AGAIN, DUPLEX, IDLE, KILLED, LATE, LINK, RESTART
 from pytest_ixy.cast import REFERENCE, TARGET
 from pytest_ixy.course import USUAL, Course, Extra, Moment, Relink, Restart
@@ -18,7 +18,7 @@ from pytest_ixy.rules.words import one_line
 from pytest_ixy.topology import FWD, PCAP, PKTGEN
 
 if TYPE_CHECKING:
-    from pytest_ixy.bundle import Manifest, NodeRecord, Run
+    from pytest_ixy.bundle import Manifest
     from pytest_ixy.cast import Cast
 
 ABOUT = {RESTART: FWD, KILLED: FWD, LATE: PCAP, DUPLEX: FWD, LINK: FWD}
@@ -109,7 +109,7 @@ def _findings(case: str, bundle: Bundle) -> list[Finding]:
     if case == LATE:
         return [judge_unbroken(evidence), *_of_a_part(here)]
     if case == DUPLEX:
-        return [*judge(here), *_back(bundle)]
+        return _both([*judge(here)], _back(bundle))
     return [judge_first(evidence), *judge(here)]
 
 
@@ -128,32 +128,34 @@ def _as_usual(case: str, bundle: Bundle) -> Bundle:
     """The bundle as rules know such: without extras, and without who was killed on purpose."""
     roles = {name: run for name, run in bundle.manifest.roles.items() if name not in {PCAP_BACK, PKTGEN_BACK}}
     again = f"{FWD}-2"
-    if case == KILLED and {FWD, again} <= roles.keys() and _was_killed(roles[FWD]):
+    if case == KILLED and {FWD, again} <= roles.keys() and roles[FWD].killed:
         roles[FWD] = roles.pop(again)
     return Bundle(bundle.path, bundle.manifest.model_copy(update={"roles": roles}), bundle.observed)
 
 
-def _was_killed(run: Run) -> bool:
-    return run.stopped_by == "KILL" and not run.ended_itself
+def _both(there: list[Finding], back: list[Finding]) -> list[Finding]:
+    """All of them, of which the first tells of both ways."""
+    first = replace(there[0], title=f"{there[0].title}; on the way back {back[0].title}")
+    return [first if not there[0].failed else there[0], *there[1:], *back]
 
 
 def _back(bundle: Bundle) -> list[Finding]:
     """The rules on the way back."""
     manifest = bundle.manifest
-    if manifest.course is None or manifest.course.back is None:
-        return []
     here = Bundle(bundle.path, manifest.model_copy(update=_turned(manifest)))
     return [replace(finding, rule=f"{finding.rule}, on the way back") for finding in judge(here)]
 
 
 def _turned(manifest: Manifest) -> Mapping[str, object]:
-    """What is at the other end, under the names that rules know."""
+    """What is at the other end, under the names that rules know; what was counted over time has others."""
     names = {PCAP: PCAP_BACK, PKTGEN: PKTGEN_BACK, FWD: FWD}
     roles = {role: manifest.roles[name] for role, name in names.items() if name in manifest.roles}
     nodes = tuple(_renamed(node) for node in manifest.nodes)
-    return {"roles": roles, "nodes": nodes, "capture": manifest.course and manifest.course.back}
+    back = (manifest.course and manifest.course.back) or CaptureRecord(file=None)
+    return {"roles": roles, "nodes": nodes, "capture": back, "series": {}}
 
 
 def _renamed(node: NodeRecord) -> NodeRecord:
-    other = {PCAP: PKTGEN, PKTGEN: PCAP}
-    return node.model_copy(update={"name": other.get(node.name, one_line(node.name))})
+    """Under its other name, without its state: that was judged under its own."""
+    name = {PCAP: PKTGEN, PKTGEN: PCAP}.get(node.name, one_line(node.name))
+    return NodeRecord(name=name, nics=node.nics, address=node.address)

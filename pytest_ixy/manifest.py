@@ -113,6 +113,7 @@ def leave(setup: Setup, packets: int, outcome: Outcome, folder: Path, progress: 
         course=outcome.course,
         series=dict(outcome.series),
         unsupported=dict(setup.target.unsupported),
+        options=setup.settings.told,
         phases=tuple(progress.phases),
         versions=_versions(),
     )

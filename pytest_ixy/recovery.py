@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ixy.rules.finding import Finding, failed, passed
 from pytest_ixy.rules.loss import MAX_RATIO
-from pytest_ixy.rules.words import count, one_line
+from pytest_ixy.rules.words import count, one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,26 +155,30 @@ def judge_recovery(evidence: Evidence) -> Finding:
     found = stream(evidence, begin, end)
     done = end - WAITING
     if evidence.observed.frames <= done:
-        return _no_more(evidence, event)
+        return _no_more(evidence, event, 0)
     if evidence.unnumbered:
         return passed(RULE, f"{count(evidence.observed.frames - done, 'frame')} came after it", {})
+    if not found.after.packets:
+        return _no_more(evidence, event, found.during.packets)
     numbers = _numbers(evidence, found)
     lines = [*_told(event, found), *_losses(evidence, found)]
-    problems = list(_problems(evidence, found))
+    problems = list(_problems(evidence, found, event))
     if problems:
         return failed(RULE, problems[0], numbers, [*lines, *evidence.counters])
     return passed(RULE, _summary(numbers), numbers, lines)
 
 
-def _no_more(evidence: Evidence, event: Event) -> Finding:
+def _no_more(evidence: Evidence, event: Event, few: int) -> Finding:
+    """Nothing came after it, or only a `few` packets that rings and queues may have held."""
     frames, until = evidence.observed.frames, event.until or event.seconds
-    title = f"traffic does not flow again after {one_line(event.words)}"
+    title = f"traffic does not flow again after {shortened(one_line(event.words))}"
+    what = f"only {count(few, 'packet')}" if few else "none"
     lines = [
         f"expected: packets with higher numbers after {until:.1f} s, when that was over",
-        f"happened: none of the {count(frames, 'frame')} captured came after it",
+        f"happened: {what} of the {count(frames, 'frame')} captured came after it",
         *_ends(evidence),
     ]
-    return failed(RULE, title, {"before": frames, "after": 0}, [*lines, *evidence.counters])
+    return failed(RULE, title, {"before": frames - few, "after": few}, [*lines, *evidence.counters])
 
 
 def _ends(evidence: Evidence) -> Iterator[str]:
@@ -213,7 +217,7 @@ def _summary(numbers: dict[str, int | float | str]) -> str:
 
 def _told(event: Event, found: Stream) -> Iterator[str]:
     until = "" if event.until is None else f" to {event.until:.3f} s"
-    yield f"{one_line(event.words)}: {event.seconds:.3f} s{until} after the trial began"
+    yield f"{shortened(one_line(event.words))}: {event.seconds:.3f} s{until} after the trial began"
     for name, one in (("last before", found.last), ("first after", found.next)):
         if one:
             yield f"  {name}: #{one.number:,}, frame {one.frame:,}, {one.seconds:.3f} s after the first"
@@ -226,15 +230,28 @@ def _losses(evidence: Evidence, found: Stream) -> Iterator[str]:
     yield f"  missing after: {found.after.missing():,} ({found.after.share():.2%})"
 
 
-def _problems(evidence: Evidence, found: Stream) -> Iterator[str]:
+def _problems(evidence: Evidence, found: Stream, event: Event) -> Iterator[str]:
     before, after = found.before.share(evidence.dialect.first), found.after.share()
-    if after > before + SWALLOWED and too_much(evidence, found.after):
+    over = event.seconds if event.until is None else event.until
+    if after > before + SWALLOWED and too_much(evidence, found.after, over):
         yield f"{after:.1%} of the packets are lost after it was over, {before:.1%} were before"
 
 
-def too_much(evidence: Evidence, part: Stretch) -> bool:
-    """Whether more is missing than a busy lab may lose: what `loss` allows, if the networks dropped it."""
+def too_much(evidence: Evidence, part: Stretch, since: float) -> bool:
+    """Whether more is missing than a busy lab may lose: what `loss` allows, if the networks dropped it.
+
+    Only what they dropped after `since` counts, in seconds of the trial: it was much while nobody received.
+    """
     missing, every = part.missing(), part.missing() + part.packets
-    drops = [nic.dropped for node in evidence.manifest.nodes for nic in node.nics if nic.dropped is not None]
-    swallowed = max(0, missing - sum(drops)) if drops else 0
+    drops = _dropped(evidence, since)
+    swallowed = 0 if drops is None else max(0, missing - drops)
     return part.share() > MAX_RATIO.of(evidence.terms("loss")) or swallowed > SWALLOWED * every
+
+
+def _dropped(evidence: Evidence, since: float) -> int | None:
+    """Frames that the networks could not deliver from then on; None where nobody counted."""
+    flows = evidence.way.flows if evidence.way else ()
+    if early := [flow for flow in flows if flow.seconds <= since]:
+        return flows[-1].dropped - early[-1].dropped
+    drops = [nic.dropped for node in evidence.manifest.nodes for nic in node.nics if nic.dropped is not None]
+    return sum(drops) if drops else None

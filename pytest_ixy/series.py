@@ -20,7 +20,7 @@ COUNTERS, MEMORY = "counters", "memory"
 WAITED, QUIET = "waited", "quiet"
 """Marks: the trial's end, after which roles are stopped; pktgen has ended and nothing is under way."""
 LARGEST = 8 << 20
-MOST_ROWS, MOST_NAMES = 10_000, 200
+MOST_ROWS, MOST_NAMES, HIGHEST = 10_000, 200, 1e15
 
 
 class Series(Record):
@@ -75,6 +75,8 @@ def _sensible(series: Series) -> bool:
     """A bundle may come from anywhere."""
     width = len(series.names) + 1
     if width > MOST_NAMES or len(series.rows) > MOST_ROWS or any(len(row) != width for row in series.rows):
+        return False
+    if any(abs(value) > HIGHEST for row in series.rows for value in row if value is not None):
         return False
     moments = [row[0] for row in series.rows if row[0] is not None]
     return len(moments) == len(series.rows) and all(early <= late for early, late in pairwise(moments))

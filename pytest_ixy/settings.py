@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["QemuSettings", "Settings", "Timeouts", "resolve"]
 
 SUBJECTS = ("repo", "replay")
+LASTING = ("config", "idle", "image", "accel", "memory", "offline")
+"""What a bundle has on record so that its trial can be run again alike, and nothing else there tells."""
 APART = ("dialect", "set", "role")
 DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
@@ -86,6 +88,12 @@ class Settings:
     keep: str = "never"
     keep_for: timedelta = timedelta(hours=1)
     gdb: str | None = None
+
+    @property
+    def told(self) -> dict[str, str]:
+        """Options that were given and on which machines and courses depend, as texts by name."""
+        values = {**vars(self), **vars(self.qemu)}
+        return {name: str(values[name]) for name in LASTING if name in self.given}
 
 
 def resolve(

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 PKTGEN, FWD, PCAP = "pktgen", "fwd", "pcap"
 
 
+def played(name: str) -> str:
+    """The role of who has that name: `fwd-2` is fwd started again, `pcap-back` pcap at the other end."""
+    return name.partition("-")[0]
+
+
 @dataclass(frozen=True)
 class Nic:
     """One network device of a node.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_ixy.bundle import Bundle
-from pytest_ixy.rules import Evidence, Finding, Rule
+from pytest_ixy.rules import Evidence, Finding, Rule, pick
 from pytest_ixy.rules.words import count, one_line
 
 
@@ -55,14 +55,56 @@ class Verdict:
         }
 
 
-def give(bundle: Bundle, capture: str, rules: Sequence[Rule]) -> Verdict:
-    """Ask the rules about a bundle or a capture alone, which the user named `capture`."""
+def give(bundle: Bundle, capture: str, rules: Sequence[Rule] | None = None) -> Verdict:
+    """Ask about a bundle or a capture alone, which the user named `capture`.
+
+    Args:
+        bundle: What is to be judged.
+        capture: Its name.
+        rules: Those that are asked; None for what the trial's scenario asks, by default all rules.
+
+    Raises:
+        UsageError: what the scenario asks for is not in the bundle.
+    """
+    if rules is None and (ask := ASKED.get(bundle.manifest.scenario)):
+        findings = tuple(ask(bundle))
+        return Verdict(capture, findings, _silence(findings))
+    return _by_rules(bundle, capture, pick() if rules is None else rules)
+
+
+def _by_rules(bundle: Bundle, capture: str, rules: Sequence[Rule]) -> Verdict:
     evidence = Evidence(bundle)
     problem = _problem(evidence)
     if problem and bundle.alone and not evidence.observed.frames:
         return Verdict(capture, problem=problem)
     findings = tuple(rule.judge(evidence) for rule in rules)
     return Verdict(capture, findings, problem or _silence(findings))
+
+
+def _lifecycle(bundle: Bundle) -> Iterator[Finding]:
+    from pytest_ixy.lifecycle import judged
+
+    yield judged(bundle)
+
+
+def _frames(bundle: Bundle) -> Iterator[Finding]:
+    from pytest_ixy.frames import judge
+
+    yield judge(bundle)
+
+
+def _soak(bundle: Bundle) -> Iterator[Finding]:
+    from pytest_ixy.soak import QUESTIONS, judge
+
+    yield from (judge(bundle, question) for question in QUESTIONS)
+
+
+ASKED: dict[str, Callable[[Bundle], Iterator[Finding]]] = {
+    "lifecycle": _lifecycle,
+    "frames": _frames,
+    "soak": _soak,
+}
+"""Scenarios of which the trials go another way than rules expect, and what is asked there."""
 
 
 def _problem(evidence: Evidence) -> Problem | None:

@@ -37,6 +37,11 @@ class Flow:
     refused_last: int
 
     @property
+    def dropped(self) -> int:
+        """Frames that did not get into the next machine."""
+        return self.refused + self.refused_last
+
+    @property
     def held(self) -> int:
         """Frames that went into fwd and have not come out."""
         return self.entered - self.left

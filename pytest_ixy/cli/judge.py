@@ -38,7 +38,7 @@ examples:
   pytest-ixy judge --guess capture.pcap         which dialect is it, and why?
   pytest-ixy judge --dialect rust capture.pcap
   pytest-ixy judge --set loss.severity=fail --set loss.max_ratio=0.01 capture.pcap
-  pytest-ixy judge ixy-artifacts/*/             all that a bundle holds is judged
+  pytest-ixy judge ixy-artifacts/*/             bundles, each by what its scenario asks
   pytest-ixy judge --json *.pcap.zst            one JSON object per capture and line
   ssh lab cat capture.pcap | pytest-ixy judge -
 
@@ -128,7 +128,7 @@ def _judge(arguments: argparse.Namespace) -> Ask:
     from pytest_ixy.verdict import give
 
     names = arguments.rules.split(",") if arguments.rules is not None else None
-    rules = pick(list(dict.fromkeys(names)) if names else None)
+    rules = pick(list(dict.fromkeys(names))) if names else None
     dialect = find(arguments.dialect) if arguments.dialect is not None else None
     terms = Terms(dialect, parse(arguments.set))
 

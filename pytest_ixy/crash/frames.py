@@ -14,7 +14,7 @@ FROM = re.compile(r"\) from (\S+)$")
 SANITIZER = re.compile(r"\s+#\d+ (?:0x[0-9a-f]+ in )?(?P<name>\S.*?)(?: (?:\S*[/:(].*))?$")
 RUST = re.compile(r"\s*\d+:\s+(?:0x[0-9a-f]+ - )?(?P<name>\S.*)$")
 PYTHON = re.compile(r'  File ".*", line \d+, in (?P<name>.+)$')
-GO = re.compile(r"(?P<name>[\w./*()-]+\.[\w.*()-]+)\(.*\)$")
+GO = re.compile(r"(?P<name>[\w./*()-]*\.[\w*()-]+)\(.*\)$")
 
 HASH = re.compile(r"::h[0-9a-f]{16}$")
 NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")

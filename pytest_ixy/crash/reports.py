@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from pytest_ixy.crash import frames
 
-LINES, MOST = 200, 20
-"""Lines of a report, and reports of one program, that are looked at."""
+LINES, MOST, WIDEST = 200, 20, 500
+"""Lines of a report, reports of one program, and characters of a line that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ ASKED = re.compile(r"(KeyboardInterrupt|SystemExit)\b")
 def reports(output: str) -> list[Report]:
     """The reports in a program's output, in its order; few of them, and each with a bound."""
     found: list[Report] = []
-    lines, at = output.splitlines(), 0
+    lines, at = [line[:WIDEST] for line in output.splitlines()], 0
     while at < len(lines) and len(found) < MOST:
         made = _report(lines, at)
         if made is None:
@@ -138,7 +138,7 @@ def reports(output: str) -> list[Report]:
 def _report(lines: list[str], at: int) -> Report | None:
     """The report that begins with that line."""
     for kind in KINDS:
-        if begun := kind.begin.match(lines[at][:1000]):
+        if begun := kind.begin.match(lines[at]):
             return _whole(kind, begun[1], lines[at : at + LINES])
     return None
 

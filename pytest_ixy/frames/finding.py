@@ -13,7 +13,7 @@ from pytest_ixy.frames.touching import learned, touched
 from pytest_ixy.frames.traits import trait
 from pytest_ixy.rules.evidence import Evidence
 from pytest_ixy.rules.finding import Finding, failed, passed
-from pytest_ixy.rules.words import count, decoded, hexdump, one_line
+from pytest_ixy.rules.words import count, decoded, hexdump, one_line, shortened
 
 if TYPE_CHECKING:
     from pytest_ixy.bundle import Bundle
@@ -36,10 +36,11 @@ def judge(bundle: Bundle) -> Finding:
     found = compare(right, arrived.frames(), Matcher(right, ignored))
     notes = [*_learned(ignored), *([f"note: {arrived.flaw}"] if arrived.flaw else [])]
     name, numbers = bundle.manifest.course.traffic if bundle.manifest.course else "", _numbers(found)
+    name = shortened(one_line(name))
     if title := _title(found):
         lines = [*_lines(found, sent), *notes, *evidence.counters]
-        return failed(RULE, f"{one_line(name)}: {title}", numbers, lines)
-    return passed(RULE, f"{one_line(name)}: all {count(len(sent), 'frame')} arrived", numbers, notes)
+        return failed(RULE, f"{name}: {title}", numbers, lines)
+    return passed(RULE, f"{name}: all {count(len(sent), 'frame')} arrived", numbers, notes)
 
 
 class _Arrived:

@@ -25,9 +25,17 @@ Tried = dict[str, Mapping[str, Any]]
 def fault(subject: Subject) -> str:
     """The line, such as `fwd (beside references it fails size; pktgen and pcap pass): BUNDLE`.
 
-    Empty where nothing was tried.
+    Where nothing was tried it names who did not end in order; empty where all did.
     """
+    if not subject.alone:
+        return line(_broke(subject), LONGEST)
     return line(_words(subject.alone, red=subject.counts["failed"] > 0), LONGEST)
+
+
+def _broke(subject: Subject) -> str:
+    """Who broke, by the rule `exits`, such as `fwd (fwd was ended by SIGSEGV)`."""
+    exits = (row for row in subject.tests if row.name == "exits" and row.outcome == "failed")
+    return next((f"{row.numbers['broke']} ({row.title})" for row in exits if row.numbers.get("broke")), "")
 
 
 def _words(tried: Tried, *, red: bool) -> str:
@@ -37,8 +45,6 @@ def _words(tried: Tried, *, red: bool) -> str:
     if REFERENCES in tried:
         found = tried[REFERENCES]
         return f"the lab (references alone fail {', '.join(found['failing'])}): {_bundle(found)}"
-    if not tried:
-        return ""
     passed = f"{_listed(tried)} pass beside references"
     return f"none alone: {passed}, so they fail only together" if red else f"none: {passed}"
 

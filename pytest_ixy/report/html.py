@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ixy.report import logs, machines, overtime, rates, sequence, timeline, topology
+from pytest_ixy.report import extras, logs, machines, overtime, rates, sequence, timeline, topology
 from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.links import link
@@ -17,7 +17,7 @@ from pytest_ixy.report.subjects import why
 from pytest_ixy.report.text import duration, escape, line, number, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_ixy.bundle import Bundle, Manifest
     from pytest_ixy.report.subjects import Row, Subject, Trial
@@ -136,10 +136,11 @@ def _trial(trial: Trial, folder: Path) -> str:
             "The topology",
             lambda: _figure("Topology: what ran where, and what each NIC counted", topology.draw(manifest)),
         ),
+        ("Who ran", lambda: _figure("All who ran", extras.table(manifest))),
         ("The timeline", lambda: _figure("Timeline", timeline.draw(manifest))),
         ("The rates", lambda: _figure("Rates", rates.table(trial.rates))),
         ("The course of time", lambda: _figure("Over time", overtime.draw(bundle))),
-        ("The sequence numbers", lambda: _sequence(trial)),
+        ("The sequence numbers", lambda: _sequence(trial) if _numbered(manifest) else ""),
         ("The machines", lambda: _figure("The machines before and after", machines.table(manifest))),
         ("The logs", lambda: logs.folded(bundle, folder)),
     )
@@ -191,6 +192,7 @@ def _links(bundle: Bundle, folder: Path) -> str:
         links = [link(bundle.path, folder, "bundle"), link(bundle.path / "manifest.json", folder, "manifest")]
     if bundle.capture is not None and bundle.manifest.capture.file:
         links.append(link(bundle.path / bundle.manifest.capture.file, folder, "capture"))
+    links += [link(bundle.inside(file), folder, words) for words, file in _beside(bundle.manifest)]
     commands = {
         "Run it again:": rerun(bundle.manifest),
         "Judge it again, without a lab:": replay(bundle),
@@ -201,6 +203,21 @@ def _links(bundle: Bundle, folder: Path) -> str:
         if command
     )
     return f'<p class="links">{" ".join(links)}</p>{again}'
+
+
+def _numbered(manifest: Manifest) -> bool:
+    """Whether the trial is to leave a capture of numbered packets."""
+    course = manifest.course
+    return course is None or not (course.traffic or (timed(manifest) and manifest.capture.file is None))
+
+
+def _beside(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Captures beside the one of pcap, in words and by name."""
+    course = manifest.course
+    if course and course.back and course.back.file:
+        yield "capture of the way back", course.back.file
+    if course and course.sent:
+        yield "frames that were sent", course.sent
 
 
 def _sequence(trial: Trial) -> str:

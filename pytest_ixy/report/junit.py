@@ -73,6 +73,8 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, object]]:
     yield "commit", manifest.target.commit
     yield "source", without_password(manifest.target.source)
     yield "scenario", manifest.scenario
+    if manifest.course is not None:
+        yield "course", manifest.course.words
     yield "provider", manifest.provider.name
     yield "accelerator", manifest.provider.accelerator or "unknown"
     yield "packets", manifest.packets

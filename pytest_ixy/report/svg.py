@@ -63,9 +63,13 @@ def tooltip(words: object) -> str:
 
 
 def picture(width: float, height: float, name: str, *content: str) -> str:
-    """The whole picture; `name` says what it shows to those who cannot see it."""
+    """The whole picture; `name` says what it shows to those who cannot see it.
+
+    It stands on paper of its own: browsers that make pages dark leave its dark letters as they are.
+    """
     return tag(
         "svg",
+        box((0, 0), (width, height)),
         *content,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {coordinate(width)} {coordinate(height)}",

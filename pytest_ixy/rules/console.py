@@ -21,7 +21,7 @@ LINES, LISTED = 20, 10
 
 def judge_console(evidence: Evidence) -> Finding:
     """See `CONSOLE`."""
-    nodes = [node for node in evidence.manifest.nodes if node.console or node.kernel or node.after]
+    nodes = [node for node in evidence.manifest.nodes if _heard(evidence.bundle, node)]
     if not nodes:
         return skipped("console", ALONE if evidence.alone else "no console is on record")
     said = [(node.name, event) for node in nodes for event in _events(evidence.bundle, node)]
@@ -33,6 +33,12 @@ def judge_console(evidence: Evidence) -> Finding:
     more = f" and {len(titles) - 3} more" if len(titles) > 3 else ""  # noqa: PLR2004
     lines = [line for name, event in said[:LISTED] for line in _lines(name, event)]
     return failed("console", "; ".join(titles[:3]) + more, numbers, lines)
+
+
+def _heard(bundle: Bundle, node: NodeRecord) -> bool:
+    """Whether anything of it can be read, or its kernel was asked and had nothing to say."""
+    named = [file for file in (node.console, node.kernel) if file]
+    return any(bundle.inside(file).is_file() for file in named) or (not named and node.after is not None)
 
 
 def _events(bundle: Bundle, node: NodeRecord) -> list[Event]:

@@ -8,11 +8,12 @@ from pytest_ixy.rules.crashing import place, told
 from pytest_ixy.rules.finding import ALONE, Finding, failed, passed, skipped
 from pytest_ixy.rules.rule import Rule
 from pytest_ixy.rules.words import one_line, plain, shortened
-from pytest_ixy.topology import PCAP
+from pytest_ixy.topology import PCAP, played
 
 if TYPE_CHECKING:
     from pytest_ixy.bundle import Run
     from pytest_ixy.rules.evidence import Evidence
+    from pytest_ixy.rules.finding import Number
 
 ASKED = frozenset({"SIGINT", "SIGTERM"})
 """Dying of these is an orderly end for a program that was told to stop: C ixy has no signal handler."""
@@ -27,12 +28,21 @@ def judge_exits(evidence: Evidence) -> Finding:
     if not roles:
         return skipped("exits", ALONE if evidence.alone else "no role was started")
     bad = [finding for finding in (judge_run(role, run) for role, run in roles.items()) if finding.failed]
-    numbers = {"roles": len(roles), "wrong": len(bad) + len(never)}
+    numbers: dict[str, Number] = {"roles": len(roles), "wrong": len(bad) + len(never)}
+    if broke := [role for role, run in roles.items() if _broke(role, run)]:
+        numbers["broke"] = ", ".join(map(one_line, broke))
     if not bad and not never:
         return passed("exits", f"{', '.join(roles)} ended as they should", numbers)
     titles = [*(finding.title for finding in bad), *(f"{role} was never started" for role in never)]
     messages = [f"{finding.title}\n{finding.message}\n" for finding in bad]
     return failed("exits", "; ".join(titles), numbers, messages)
+
+
+def _broke(role: str, run: Run) -> bool:
+    """Whether its end is its own fault: a pcap that had to be stopped may have waited for what never came."""
+    if played(role) != PCAP:
+        return _problem(role, run) is not None and run.exit.status is not None
+    return run.ended_itself and not run.exit.ok
 
 
 def judge_run(role: str, run: Run) -> Finding:
@@ -52,7 +62,7 @@ def _problem(role: str, run: Run) -> str | None:
     """What is wrong with the end, as the rest of a sentence that starts with the role; None if nothing."""
     if violent := _violent(run):
         return violent
-    if role == PCAP:
+    if played(role) == PCAP:
         return _pcap_problem(run)
     if run.ended_itself:
         return f"ended by itself{_when(run)} with status {run.exit.status}; it should run until told to stop"

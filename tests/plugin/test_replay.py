@@ -296,6 +296,7 @@ HOSTILE = {
     "packets-absurd": (("packets",), 10**40, "packets: should be from 1"),
     "packets-word": (("packets",), "many", "packets"),
     "seconds": (("capture", "seconds"), float("nan"), "seconds"),
+    "sent": (("nodes", 0, "nics", 0, "sent"), 10**4000, "should be less than"),
     "started": (("roles", "fwd", "started"), float("inf"), "started"),
     "format": (("format",), 2, "format 2 is not"),
     "scenario": (("scenario",), "\x1b]0;x\x07", "the trial was one of scenario '\\x1b]0;x\\x07'"),

@@ -104,6 +104,12 @@ def test_frames_that_gdb_does_not_know():
     assert [found[: len(name)] for found, name in zip(of_gdb(lines), known, strict=True)] == known
 
 
+@pytest.mark.parametrize("line", ["a.(" * 100_000 + "x", "." * 300_000, "(" * 300_000])
+def test_a_line_without_end_is_not_looked_at_for_long(line):
+    (found,) = reports(f"panic: boom\n{line}\nmain.main()\n")
+    assert found.frames[-1] == "main.main"
+
+
 # fingerprints
 
 

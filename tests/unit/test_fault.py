@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from bundles import make_manifest, make_run
+
+from pytest_ixy.bundle import Bundle, Exit
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.subjects import Row, Subject
+from pytest_ixy.rules import Evidence
+from pytest_ixy.rules.ending import judge_exits
 
 FINE = {"pktgen": [], "fwd": [], "fwd-back": [], "pcap": []}
 
@@ -23,6 +29,39 @@ BOTH = ["size", "payload"]
 ONE, TWO = "fwd passes", "/b/pktgen, /b/pcap"
 PASS = "pktgen and pcap pass"
 BACK = "with its NICs the other way round"
+
+
+def ended(*, failed=True, **roles):
+    """The row of `exits` where those roles went that way and all others well."""
+    runs = {role: make_run(role, **roles.get(role, {})) for role in ("pcap", "fwd", "pktgen")}
+    found = judge_exits(Evidence(Bundle(Path(), make_manifest(roles=runs))))
+    return Row("exits", "failed" if failed else "passed", found.title, found.numbers, "", None, None)
+
+
+CRASH = {"exit": Exit(status=139, signal="SIGSEGV"), "ended_itself": True, "stopped_by": None}
+STARVED = {"ended_itself": False, "stopped_by": "INT"}
+
+
+@pytest.mark.parametrize(
+    ("roles", "begin"),
+    [
+        (
+            {"fwd": CRASH, "pcap": STARVED},
+            "fwd (pcap did not end by itself and was stopped (INT); fwd was ended by ",
+        ),
+        ({"fwd": CRASH, "pktgen": CRASH}, "fwd, pktgen (fwd was ended by SIGSEGV"),
+        ({"pcap": {"exit": Exit(status=3)}}, "pcap (pcap ended with status 3"),
+        ({"fwd": {"stopped_by": "KILL"}}, "fwd (fwd did not end when told to stop"),
+        ({"pcap": STARVED}, ""),
+        ({"fwd": {"exit": Exit(status=None)}}, ""),
+        ({}, ""),
+    ],
+)
+def test_where_nothing_was_tried_who_broke_is_named(roles, begin):
+    about = subject({})
+    about.rows["exits"] = ended(failed=bool(roles), **roles)
+    assert fault(about).startswith(begin)
+    assert bool(fault(about)) is bool(begin)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +95,6 @@ BACK = "with its NICs the other way round"
             "pktgen (beside references it fails size, payload): /b/pktgen",
         ),
         (FINE, "none alone: pktgen, fwd and pcap pass beside references, so they fail only together"),
-        ({}, ""),
     ],
 )
 def test_words(tried, words):

@@ -19,7 +19,7 @@ LAYERS = {
     "files": "tomlfile dialect nodestate leftovers crash bundle known series way",
     "captures": "capture source programs ledger spots",
     "tools": "check rules frames terms git remote config unsupported spec progress bare unpack",
-    "parts": "cast given settings refs repository roles live verdict sample guess ruledoc",
+    "parts": "cast given settings refs repository roles live sample guess ruledoc",
     "measures": "spoken rates change overtime soak",
     "visits": "runs shell logfiles",
     "target and providers": "worktree pack target guests startup providers sweep origin replay",
@@ -27,7 +27,7 @@ LAYERS = {
     "lab": "testbed holding reference debugging probe postmortem aftermath",
     "trial": "build manifest sampler memory meters stage trial lab",
     "pytest's hooks": "after outcomes xdist keeping",
-    "session": "session alone passage recovery beginning lifecycle",
+    "session": "session alone passage recovery beginning lifecycle verdict",
     "pytest's door": "fixtures questions plugin",
     "commands": "doctor cli",
 }

@@ -15,9 +15,10 @@ import zstandard
 from bundles import make_bundle, make_run
 from captures import Packet, ixy_frame, packets, pcap, pcapng
 from dialects import capture_of, frame_of
+from frame_bundles import trial
 
 from pytest_ixy import cli, rules
-from pytest_ixy.bundle import CaptureRecord
+from pytest_ixy.bundle import CaptureRecord, CourseRecord
 from pytest_ixy.dialect import shipped
 from pytest_ixy.rules import Rule
 from pytest_ixy.rules.finding import passed
@@ -169,6 +170,34 @@ def test_a_bundle_is_judged_by_all_rules(ask, tmp_path):
     status, (said,) = ask(make_bundle(tmp_path).path, "--packets=7")
     assert status == 0
     assert outcomes(said) == dict.fromkeys(RULES, "passed")
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome", "status"), [(list, "passed", 0), (lambda frames: frames[1:], "failed", 1)]
+)
+def test_a_bundle_of_frames_is_asked_what_its_scenario_asks(change, outcome, status, ask, tmp_path):
+    assert (status, {"frames": outcome}) == _asked(ask, trial(tmp_path, "sizes", change).path)
+
+
+@pytest.mark.parametrize(("missing", "outcome", "status"), [(0, "passed", 0), (100, "failed", 1)])
+def test_a_bundle_of_lifecycle_is_asked_what_its_scenario_asks(missing, outcome, status, ask, tmp_path):
+    course = CourseRecord(words="", name="idle")
+    frames = map(ixy_frame, range(missing, missing + 100))
+    made = make_bundle(tmp_path, frames, scenario="lifecycle", course=course)
+    assert (status, {"idle": outcome}) == _asked(ask, made.path)
+
+
+def test_a_bundle_of_soak_is_asked_what_its_scenario_asks(ask, tmp_path):
+    path = make_bundle(tmp_path, scenario="soak", capture=CaptureRecord(file=None)).path
+    status, found = _asked(ask, path)
+    assert (status, found["soak-rate"], found["soak-alive-pcap"]) == (1, "skipped", "failed")
+    (told,) = ask(path, "--rules=exits")[1]
+    assert outcomes(told) == {"exits": "passed"}
+
+
+def _asked(ask, path):
+    status, (said,) = ask(path)
+    return status, outcomes(said)
 
 
 def test_a_bundle_with_an_option_that_no_rule_has_is_told_in_one_line(ask, tmp_path):

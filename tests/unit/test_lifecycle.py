@@ -7,6 +7,7 @@ from dataclasses import replace as changed
 import pytest
 from bundles import make_bundle, make_nodes, make_run
 from captures import Packet, ixy_frame, packets, pcap
+from ways import as_nodes, as_series
 
 from pytest_ixy import beginning, lifecycle, recovery
 from pytest_ixy.bundle import BACK, CAPTURE, CaptureRecord, CourseRecord, Event, Exit, load
@@ -14,7 +15,11 @@ from pytest_ixy.cases import AGAIN, CASES, DUPLEX, IDLE, KILLED, LATE, LINK, RES
 from pytest_ixy.course import Restart
 from pytest_ixy.errors import LabError
 from pytest_ixy.rules import Evidence
+from pytest_ixy.series import Series
+from pytest_ixy.way import Flow, Way
 
+NICS = ("pktgen/0", "fwd/0", "fwd/1", "pcap/0")
+TIMES = [at / 10 for at in range(1, 20)]
 N = 10_000
 BEFORE, LOST = 2000, 3000
 SECOND = 10**9
@@ -94,6 +99,13 @@ def test_no_packet_after_the_event_fails(tmp_path):
     assert "complete: pcap had not ended" in found.message
 
 
+def test_what_had_only_waited_is_no_traffic(tmp_path):
+    few = range(BEFORE + LOST, BEFORE + LOST + 300)
+    found = judged(tmp_path, RESTART, [*range(BEFORE), *few], roles=restarted())
+    assert found.title.startswith("traffic does not flow again after fwd is restarted (and ")
+    assert "happened: only 300 packets of the 2,300 frames captured came after it" in found.message
+
+
 def thinned(keep, among):
     """Of those after the event only some."""
     after = (number for number in range(BEFORE + LOST, 5 * N) if number % among < keep)
@@ -115,6 +127,25 @@ def test_loss_that_goes_on_after_the_event_fails(tmp_path, keep, among, dropped,
     found = judged(tmp_path, LINK, thinned(keep, among), dropped=dropped)
     assert found.title.startswith(title)
     assert found.failed is bool(title)
+
+
+@pytest.mark.parametrize(
+    ("case", "over", "outcome"), [(LINK, 3.5, "failed"), (LINK, 2.5, "passed"), (LATE, 0, "passed")]
+)
+def test_what_networks_dropped_meanwhile_excuses_nothing_afterwards(tmp_path, case, over, outcome):
+    flows = [Flow(at, 4 * N, N, refused, N, N, 0) for at, refused in ((1.0, 0), (3.0, 9000), (5.0, 9100))]
+    made = bundle(
+        tmp_path,
+        case,
+        stream(thinned(4, 5)),
+        EVENT.model_copy(update={"until": over}) if over else None,
+        series={"counters": "counters.json"},
+    )
+    (made.path / "counters.json").write_text(
+        as_series(Way(tuple(flows), flows[-1]), {"waited": 5.0}).model_dump_json()
+    )
+    made.manifest = made.manifest.model_copy(update={"nodes": as_nodes(flows[-1])})
+    assert lifecycle.judged(made).outcome == outcome
 
 
 def test_loss_that_was_there_before_is_no_fault_of_the_event(tmp_path):
@@ -239,6 +270,7 @@ def both_ways(tmp_path, back, **roles):
 def test_both_ways_pass(tmp_path):
     found = both_ways(tmp_path, map(ixy_frame, range(N)))
     assert found.outcome == "passed", found
+    assert "; on the way back the capture is whole: 10,000 frames" in found.title
 
 
 def test_the_way_back_is_judged_too(tmp_path):
@@ -255,6 +287,38 @@ def test_who_plays_at_the_other_end_is_judged_too(tmp_path):
 def test_a_capture_that_is_left_out_on_the_way_back_fails(tmp_path):
     found = both_ways(tmp_path, [])
     assert "complete, on the way back: " in found.message
+
+
+def test_a_way_back_that_nobody_captured_fails(tmp_path):
+    made = bundle(tmp_path, DUPLEX, stream(range(N)), None, roles=ROLES)
+    assert "complete, on the way back: there is no capture" in lifecycle.judged(made).message
+
+
+def test_no_loss_on_the_way_back_is_placed_by_what_was_counted_on_the_way_there(tmp_path):
+    names = [f"{nic}/{what}" for nic in NICS for what in ("sent", "received", "dropped")]
+    rows = [(at, *(round(at * N) if name.endswith(("sent", "ved")) else 0 for name in names)) for at in TIMES]
+    strict = {"loss": {"severity": "fail", "max_ratio": 0.01}}
+    files = {"counters": "counters.json"}
+    made = bundle(tmp_path, DUPLEX, stream(range(N)), None, roles=ROLES, series=files, rules=strict)
+    series = Series(names=tuple(names), rows=tuple(rows), marks={"waited": TIMES[-1]})
+    (made.path / "counters.json").write_text(series.model_dump_json())
+    flow = Flow(2.0, 2 * N, 2 * N, 0, 2 * N, 2 * N, 0)
+    back = CaptureRecord(file=BACK)
+    (made.path / BACK).write_bytes(pcap(stream([*range(0, N, 2), *range(N, N + N // 2)])))
+    course = made.manifest.course.model_copy(update={"back": back})
+    made.manifest = made.manifest.model_copy(update={"course": course, "nodes": full(flow)})
+    message = lifecycle.judged(made).message
+    assert "loss, on the way back: " in message
+    assert "where they were lost" not in message
+
+
+def full(flow):
+    """Nodes of which every NIC has counted as much."""
+    much = {"sent": flow.sent, "received": flow.sent, "dropped": 0}
+    return tuple(
+        node.model_copy(update={"nics": tuple(nic.model_copy(update=much) for nic in node.nics)})
+        for node in as_nodes(flow)
+    )
 
 
 class Lab:

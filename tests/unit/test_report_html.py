@@ -10,8 +10,10 @@ import pytest
 import report_bundles
 
 from pytest_ixy import bundle as ixy
+from pytest_ixy.cases import DUPLEX, KILLED, RESTART
 from pytest_ixy.report import html, junit, summary
-from pytest_ixy.report.command import rerun
+from pytest_ixy.report.command import replay, rerun
+from pytest_ixy.report.roles import state
 from pytest_ixy.report.subjects import Row, Subject, Trial, open_trial
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>]]>\x1b[31m|`\u202e"
@@ -239,6 +241,86 @@ def test_rerun_takes_the_commit_but_a_changed_work_tree_as_it_stands() -> None:
     assert rerun(changed) == (
         "pytest '--ixy-repo=/home/me/my driver; $(reboot)' --ixy-packets=8 --ixy-provider=static"
     )
+
+
+def test_rerun_repeats_what_was_given_and_nothing_that_a_stranger_made_up() -> None:
+    given = {"idle": "5", "memory": "512", "image": "/my images/x.qcow2", "offline": "True", "keep": "always"}
+    said = rerun(report_bundles.manifest(8, options={**given, "config": "c.toml; $(reboot)"}))
+    assert said.endswith(
+        " --ixy-packets=8 '--ixy-config=c.toml; $(reboot)' --ixy-idle=5 '--ixy-image=/my images/x.qcow2' "
+        "--ixy-memory=512 --ixy-offline"
+    )
+
+
+@pytest.mark.parametrize(
+    ("scenario", "course", "words"),
+    [
+        ("lifecycle", "again", "--ixy-packets=8 --ixy-scenario=lifecycle --ixy-role=pcap=reference"),
+        ("lifecycle", DUPLEX, "--ixy-packets=8 --ixy-scenario=lifecycle"),
+        ("soak", "", "--ixy-minutes=0.5 --ixy-scenario=soak --ixy-role=pcap=reference"),
+        ("frames", "frames vlan", "--ixy-scenario=frames"),
+        ("localise", "", "--ixy-packets=8 --ixy-scenario=localise"),
+    ],
+)
+def test_rerun_says_who_played_where_that_was_no_choice_of_the_scenarios(
+    scenario: str, course: str, words: str
+) -> None:
+    roles = {"pcap": report_bundles.run("pcap", 0, 4, player="reference")}
+    roles |= {name: report_bundles.run(name[:6].rstrip("-2"), 0, 4) for name in ("fwd", "fwd-2", "pktgen")}
+    frames = "vlan" if scenario == "frames" else ""
+    record = ixy.CourseRecord(
+        words="", name=course, traffic=frames, seconds=30 if not course or frames else None
+    )
+    record = record if scenario != "localise" else ixy.CourseRecord(words="")
+    made = report_bundles.manifest(8, scenario=scenario, course=record, roles=roles)
+    assert rerun(made).endswith(f"{report_bundles.COMMIT} {words}")
+
+
+def test_what_localise_left_is_replayed_as_what_forward_left(tmp_path: Path) -> None:
+    made = report_bundles.make(tmp_path, scenario="localise")
+    assert replay(made) == f"pytest --ixy-replay={tmp_path}"
+
+
+def test_the_page_shows_who_ran_beside_the_three_roles(tmp_path: Path) -> None:
+    hostile = report_bundles.run("pcap", 0, 4, player="<b>x</b>", command="<script>\x1b[2J")
+    beside = {"fwd-2": report_bundles.run("fwd", 3, 9), "pcap-back": report_bundles.run("pcap", 0, 4)}
+    roles = {**report_bundles.manifest(8).roles, **beside}
+    made = report_bundles.make(tmp_path / "more", roles={**roles, "<i>": hostile})
+    shown = page(open_trial(made.path), tmp_path)
+    for words in ("All who ran", "fwd-2", "from 3 s to 9 s", "pcap-back", "<script>"):
+        assert words in shown.words
+    assert state(made.manifest, "pcap-back").kind == "good"
+    usual = report_bundles.make(tmp_path / "usual")
+    assert "All who ran" not in page(open_trial(usual.path), tmp_path).words
+
+
+def test_captures_beside_that_of_pcap_are_linked(tmp_path: Path) -> None:
+    back = ixy.CaptureRecord(file=ixy.BACK)
+    report_bundles.make(tmp_path, course=ixy.CourseRecord(words="", back=back, sent=ixy.SENT))
+    for file in (ixy.BACK, ixy.SENT):
+        (tmp_path / file).touch()
+    assert {ixy.BACK, ixy.SENT} <= {Path(link).name for link in page(open_trial(tmp_path), tmp_path).links}
+
+
+def test_who_was_killed_on_purpose_is_not_red(tmp_path: Path) -> None:
+    killed = report_bundles.run("fwd", 1, 2, stopped_by="KILL", exit=ixy.Exit(status=137, signal="SIGKILL"))
+    roles = {**report_bundles.manifest(8).roles, "fwd": killed}
+    for name, kind in ((KILLED, "good"), (RESTART, "bad")):
+        course = ixy.CourseRecord(words="", name=name)
+        assert state(report_bundles.manifest(8, roles=roles, course=course), "fwd").kind == kind
+
+
+def test_properties_tell_which_trial_of_many_it_was(tmp_path: Path) -> None:
+    course = ixy.CourseRecord(words="fwd is restarted", name=RESTART)
+    trial = open_trial(report_bundles.make(tmp_path, scenario="lifecycle", course=course).path)
+    assert dict(junit.properties(subject(row()), trial))["course"] == "fwd is restarted"
+
+
+@pytest.mark.parametrize("course", [{"traffic": "vlan"}, {"seconds": 60.0}], ids=["frames", "soak"])
+def test_where_no_numbered_packets_are_captured_none_are_missed(course: Any, tmp_path: Path) -> None:
+    record = ixy.CourseRecord(words="", **course)
+    report_bundles.make(tmp_path, course=record, capture=ixy.CaptureRecord(file=None))
+    assert "Sequence numbers over time" not in page(open_trial(tmp_path), tmp_path).words
 
 
 def test_no_report_shows_a_password(tmp_path: Path) -> None:

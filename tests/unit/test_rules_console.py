@@ -37,6 +37,17 @@ def ask(tmp_path, console="", kernel="", *, spoken=0, fwd=""):
     return judge(bundle, ["console"])[0]
 
 
+def test_a_console_that_is_not_there_says_nothing(tmp_path):
+    nodes = tuple(node.model_copy(update={"console": "gone.log"}) for node in make_nodes(104, 101))
+    (found,) = judge(make_bundle(tmp_path, nodes=nodes, rules=STRICT), ["console"])
+    assert (found.outcome, found.title) == ("skipped", "not judged: no console is on record")
+
+
+@pytest.mark.parametrize("spoken", [10**30, -1])
+def test_where_to_begin_may_be_absurd(tmp_path, spoken):
+    assert ask(tmp_path, HARMLESS, spoken=spoken).outcome == "passed"
+
+
 def test_a_quiet_node(tmp_path):
     finding = ask(tmp_path, HARMLESS, HARMLESS)
     assert (finding.outcome, finding.title) == ("passed", "nothing grave on 3 consoles")

@@ -153,7 +153,7 @@ def test_no_role_at_all(tmp_path):
 def test_crashed_and_never_started_roles_are_counted_together(tmp_path):
     roles = {"pcap": make_run("pcap"), "fwd": make_run("fwd", exit=Exit(status=139, signal="SIGSEGV"))}
     finding = ask(tmp_path, "exits", roles=roles)
-    assert finding.numbers == {"roles": 2, "wrong": 2}
+    assert finding.numbers == {"roles": 2, "wrong": 2, "broke": "fwd"}
     assert finding.title.endswith("; pktgen was never started")
 
 

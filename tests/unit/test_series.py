@@ -51,6 +51,8 @@ def test_nothing_is_written_where_nothing_was_sampled(tmp_path):
         '{"names": ["a"], "rows": [[2, 1], [1, 1]]}',
         '{"names": ["a"], "rows": [[1, "x"]]}',
         '{"names": ["a"], "rows": [[1, 1e999]]}',
+        '{"names": ["a"], "rows": [[1, 1e300]]}',
+        '{"names": ["a"], "rows": [[-1e300, 1]]}',
         '{"names": [], "rows": [], "more": 1}',
         '{"names": [], "rows": [' + ",".join(["[1]"] * 10_001) + "]}",
         " " * (8 << 20) + "{}",

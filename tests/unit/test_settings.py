@@ -84,6 +84,12 @@ def test_defaults(tmp_path):
     assert (settings.keep, settings.keep_for) == ("never", timedelta(hours=1))
 
 
+def test_a_bundle_is_told_what_was_given_and_no_more():
+    assert settle().told == {}
+    given = settle(cli={"idle": "5", "packets": "9", "image": "x.qcow2"}, environ={"IXY_OFFLINE": "yes"})
+    assert given.told == {"idle": "5", "image": str(Path.cwd() / "x.qcow2"), "offline": "True"}
+
+
 def test_config_of_ixy_ci_is_read_unchanged():
     settings = settle(IXY_CI)
     assert settings.packets == 50_000

@@ -39,6 +39,7 @@ BACK = "capture-back.pcap"
 SENT = "sent.pcap"
 DIFF = "target.diff"
 LARGEST_MANIFEST = 16 << 20
+LONGEST_PATH, LONGEST_NAME = 1000, 255
 
 Frames = Annotated[int, Field(gt=-(10**15), lt=10**15)]
 """A count, or what is between two: no network has ever counted further."""
@@ -331,7 +332,9 @@ class Bundle:
         Raises:
             UsageError: it leads out of the bundle, which may come from anywhere.
         """
-        if "\0" in relative or not (self.path / relative).resolve().is_relative_to(self.path.resolve()):
+        if not _possible(relative) or not (self.path / relative).resolve().is_relative_to(
+            self.path.resolve()
+        ):
             raise UsageError(f"{self.path / MANIFEST}: {relative!r} is not in the bundle")
         return self.path / relative
 
@@ -344,6 +347,12 @@ class Bundle:
             size = file.stat().st_size
             stream.seek(max(0, min(start, size), size - limit))
             return stream.read().decode("utf-8", "replace")
+
+
+def _possible(relative: str) -> bool:
+    """Whether a file can have that name at all; where not, every question about it would be an error."""
+    longest = max(len(part.encode("utf-8", "replace")) for part in relative.split("/"))
+    return "\0" not in relative and len(relative) < LONGEST_PATH and longest <= LONGEST_NAME
 
 
 def write(path: Path, manifest: Manifest) -> Bundle:

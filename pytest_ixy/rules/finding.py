@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pytest_ixy.printable import one_line, plain
+
 Outcome = Literal["passed", "failed", "reported", "skipped"]
 Number = int | float | str
 
@@ -51,14 +53,19 @@ class Finding:
 
 def passed(rule: str, title: str, numbers: Mapping[str, Number], lines: Iterable[str] = ()) -> Finding:
     """The rule holds; the lines are for whoever wants to know more."""
-    return Finding(rule, "passed", title, numbers, "\n".join(lines).rstrip())
+    return Finding(rule, "passed", one_line(title), numbers, _message(lines))
 
 
 def failed(rule: str, title: str, numbers: Mapping[str, Number], lines: Iterable[str] = ()) -> Finding:
     """The rule is broken; empty lines at the end of the message are dropped."""
-    return Finding(rule, "failed", title, numbers, "\n".join(lines).rstrip())
+    return Finding(rule, "failed", one_line(title), numbers, _message(lines))
 
 
 def skipped(rule: str, cause: str) -> Finding:
     """The rule could not be judged."""
-    return Finding(rule, "skipped", f"not judged: {cause}")
+    return Finding(rule, "skipped", f"not judged: {one_line(cause)}")
+
+
+def _message(lines: Iterable[str]) -> str:
+    """Names of nodes, networks and roles stand in it, and a bundle may come from anywhere."""
+    return "\n".join(line if line.isprintable() else plain(line) for line in lines).rstrip()

@@ -290,6 +290,7 @@ HOSTILE = {
     "build-log": (("builds", "fwd", "log"), "/etc/passwd", "is not in the bundle"),
     "role-log": (("roles", "fwd", "log"), "../x", "is not in the bundle"),
     "console": (("nodes", 0, "console"), "/etc/passwd", "is not in the bundle"),
+    "console-long": (("nodes", 0, "console"), "x" * 300, "is not in the bundle"),
     "packets-none": (("packets",), None, "packets"),
     "packets-zero": (("packets",), 0, "packets: should be from 1"),
     "packets-negative": (("packets",), -(10**30), "packets: should be from 1"),

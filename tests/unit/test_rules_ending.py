@@ -150,6 +150,23 @@ def test_no_role_at_all(tmp_path):
     assert ask(tmp_path, "exits", roles={}).outcome == "skipped"
 
 
+def test_names_of_nodes_and_networks_cannot_act(tmp_path):
+    nodes = tuple(
+        node.model_copy(
+            update={
+                "name": f"{node.name}\x1b[2J",
+                "nics": tuple(nic.model_copy(update={"network": "\x1b]0;x\x07"}) for nic in node.nics),
+            }
+        )
+        for node in make_nodes(1, 1)
+    )
+    roles = {"pcap\x1b[2J": make_run("pcap")}
+    findings = judge(make_bundle(tmp_path, nodes=nodes, roles=roles, packets=50))
+    said = "".join(finding.title + finding.message for finding in findings)
+    assert "pktgen\\x1b[2J: 1,024 MiB available" in said
+    assert "\x1b" not in said
+
+
 def test_crashed_and_never_started_roles_are_counted_together(tmp_path):
     roles = {"pcap": make_run("pcap"), "fwd": make_run("fwd", exit=Exit(status=139, signal="SIGSEGV"))}
     finding = ask(tmp_path, "exits", roles=roles)

@@ -46,20 +46,36 @@ while [[ $parent -gt 1 ]] && read -r -d '' line 2>/dev/null <"/proc/$parent/stat
     parent=${fields[1]} line=
     asking+="$parent "
 done
-count=0
+parents=() called=() told=()
 for file in /proc/[0-9]*/stat; do
     line=
     { IFS= read -r -d '' line <"$file"; } 2>/dev/null
     [[ $line ]] || continue
     pid=${line%% *}
     fields=(${line##*) })
+    line=${line#*(}
+    parents[pid]=${fields[1]} called[pid]=${line%) *}
     [[ ${fields[0]} == [ZX] || ${fields[3]} == "$mine" || $asking == *" $pid "* ]] && continue
     ((fields[6] & 0x200000)) && continue # a kernel thread
     { IFS= read -r group <"/proc/$pid/cgroup"; } 2>/dev/null
     [[ $group == */system.slice/* && $group != */ssh*.service* ]] && continue # the system's own
+    told[pid]=${fields[19]}
+done
+
+# who has come by another connection, to look on, is nobody's role
+visits() {
+    local pid=$1
+    while [[ ${parents[pid]:-0} -gt 0 ]]; do
+        [[ ${called[pid]} == sshd* && $asking != *" $pid "* ]] && return 0
+        pid=${parents[pid]}
+    done
+    return 1
+}
+count=0
+for pid in "${!told[@]}"; do
+    visits "$pid" && continue
     ((++count > 250)) && break
-    line=${line#*(} name=${line%) *}
-    echo "process $pid ${fields[19]} ${name//[^[:print:]]/?}"
+    echo "process $pid ${told[pid]} ${called[pid]//[^[:print:]]/?}"
 done
 
 if [[ ! $AFTER ]]; then

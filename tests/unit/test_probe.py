@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sshd import until
 
 from pytest_ixy.errors import LabError
 from pytest_ixy.nodestate import MOST, Device, HugePages, Living, NodeState
@@ -126,6 +127,20 @@ def test_a_process_shows_and_who_asks_does_not(host):
     if len(before.processes) < 250:  # as many as it tells
         assert process.pid in new
     assert not [one for one in after.processes if one.name == "look.sh"]
+
+
+def test_who_looks_on_by_another_connection_is_no_stray(host, sshd):
+    with sshd.connect() as visitor:
+        looks_on, runs = visitor.start("echo $$; sleep 600"), host.start("echo $$; sleep 600")
+        try:
+            assert until(lambda: looks_on.output and runs.output)
+            state = read(ask(host, "look.sh")).state
+        finally:
+            looks_on.stop()
+            runs.stop()
+    told = {one.pid for one in state.processes}
+    assert int(looks_on.output) not in told
+    assert int(runs.output) in told or len(told) >= 250  # as many as it tells
 
 
 def test_strays_and_files_are_removed(host, tmp_path):

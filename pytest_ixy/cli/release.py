@@ -69,10 +69,10 @@ def _end(visit: Visit) -> bool:
     from pytest_ixy import ledger, sweep
     from pytest_ixy.holding.owner import tag
 
-    path = ledger.path_of(visit.run)
-    sweep.ask_to_end(tag(visit.run))
+    path, holder = ledger.path_of(visit.run), tag(visit.run)
+    sweep.ask_to_end(holder)
     deadline = time.monotonic() + PATIENCE
-    while ledger.is_owned(path) and time.monotonic() < deadline:
+    while (ledger.is_owned(path) or sweep.processes(holder)) and time.monotonic() < deadline:
         time.sleep(0.05)
     if path.exists():
         return False

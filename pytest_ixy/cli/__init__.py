@@ -81,7 +81,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FOUND
     except (IxyError, OSError) as error:
         print(f"pytest-ixy: {error}", file=sys.stderr)  # noqa: T201
-        return USAGE if isinstance(error, UsageError) else FOUND
+        return _interrupted(error) or (USAGE if isinstance(error, UsageError) else FOUND)
+
+
+def _interrupted(error: BaseException | None) -> int:
+    """The status of what was interrupted, if the error was met while everything was taken down; else 0."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return INTERRUPTED
+        if isinstance(error, SystemExit):
+            return TERMINATED
+        error = error.__context__
+    return 0
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

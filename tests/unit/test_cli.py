@@ -117,6 +117,21 @@ def test_errors_are_text_and_a_status(monkeypatch, capsys, error, status):
     assert capsys.readouterr().err == f"pytest-ixy: {error}\n"
 
 
+@pytest.mark.parametrize(("interruption", "status"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
+def test_what_fails_while_all_is_taken_down_does_not_hide_the_interruption(
+    monkeypatch, capsys, interruption, status
+):
+    def interrupted(*_):
+        try:
+            raise interruption
+        finally:
+            raise LabError("The machine could not be asked to end.")
+
+    monkeypatch.setattr(doctor, "examine", interrupted)
+    assert cli.main(["doctor"]) == status
+    assert "could not be asked" in capsys.readouterr().err
+
+
 def test_the_signal_handler_of_the_caller_is_put_back():
     before = signal.getsignal(signal.SIGTERM)
     assert cli.main(["sweep"]) == 0

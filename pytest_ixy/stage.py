@@ -135,18 +135,14 @@ class Stage:
 
     def stop(self, role: str) -> None:
         """Stop a role that runs; LabError when its node was lost."""
-        self.note_ended()
-        for one in self._running():
-            if one.order.role == role:
-                self._stopped[one.order.name] = self._stop(one)
+        for one in self._still(role):
+            self._stopped[one.order.name] = self._stop(one)
 
     def kill(self, role: str) -> None:
         """End a role that runs by SIGKILL; LabError when its node was lost."""
-        self.note_ended()
-        for one in self._running():
-            if one.order.role == role:
-                self._stopped[one.order.name] = one.process.kill(self._limits.stop)
-                self.ended[one.order.name] = round(self.now(), 3)
+        for one in self._still(role):
+            self._stopped[one.order.name] = one.process.kill(self._limits.stop)
+            self.ended[one.order.name] = round(self.now(), 3)
 
     def link(self, role: str, *, up: bool) -> None:
         """Let all links of a role's node come up or go down."""
@@ -205,6 +201,11 @@ class Stage:
     def _running(self) -> list[Started]:
         gone = self._stopped.keys() | self.early.keys()
         return [one for one in self._played if one.order.name not in gone]
+
+    def _still(self, role: str) -> list[Started]:
+        """What runs of that role at this moment."""
+        self.note_ended()
+        return [one for one in self._running() if one.order.role == role]
 
     def note_ended(self) -> bool:
         """Note which roles have ended by themselves; True when any has."""

@@ -8,20 +8,20 @@ import time
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from pytest_ixy import bundle as bundles
 from pytest_ixy import manifest, roles
 from pytest_ixy.aftermath import Aftermath
 from pytest_ixy.bundle import Bundle, CaptureRecord, CourseRecord, Event
-from pytest_ixy.course import USUAL, Act, Course, Extra
+from pytest_ixy.course import USUAL, Act, Course
 from pytest_ixy.debugging import PATIENCE
 from pytest_ixy.errors import LabError
 from pytest_ixy.manifest import Outcome, Setup
 from pytest_ixy.memory import Memory
 from pytest_ixy.meters import Meters
 from pytest_ixy.progress import Progress
-from pytest_ixy.remote import Process, RemoteFileMissing
+from pytest_ixy.remote import Process
+from pytest_ixy.retrieval import Onlooker, Retrieval
 from pytest_ixy.settings import Settings
 from pytest_ixy.stage import Stage
 from pytest_ixy.topology import PCAP, PKTGEN
@@ -31,9 +31,6 @@ GRACE = 3.0
 """Seconds that pcap still gets after another role has ended by itself."""
 PACKETS_PER_SECOND = 5000
 """Rate below which no lab should be; more packets get more time."""
-LEAST_LIMIT, LARGEST_RECORD = 1 << 28, 2048
-"""A capture with more bytes than this, and than this for each packet, is not fetched: it is no
-capture of N packets, and a broken pcap must not fill this machine's disk."""
 SIZE = re.compile(r"[0-9]{1,15}")
 PCAP_HEADER, RECORD = 24, 76
 """Bytes in a classic capture's header, and per 60-byte packet; only to show progress."""
@@ -44,22 +41,6 @@ def deadline_for(settings: Settings, packets: int) -> float:
     if settings.gdb:
         return PATIENCE
     return settings.timeouts.capture + packets / PACKETS_PER_SECOND
-
-
-class Onlooker(Protocol):
-    """Somebody who looks at the capture while it comes."""
-
-    def begin(self, path: Path, size: int) -> None:
-        """It is that file, which will grow to that size."""
-        ...
-
-    def grew(self, written: int) -> int:
-        """So many bytes of it can be read; the answer is how many have been looked at."""
-        ...
-
-    def finish(self) -> None:
-        """It has come whole; return when all of it has been looked at."""
-        ...
 
 
 def run(  # noqa: PLR0913, PLR0917
@@ -164,8 +145,10 @@ class _Trial:
 
     def _come(self, delivered: int | None) -> int:
         """About how many packets pcap has; it may write them in blocks, so a counter is better."""
-        if delivered is not None:
-            return delivered
+        return self._written() if delivered is None else delivered
+
+    def _written(self) -> int:
+        """About how many packets pcap has written, if they are small."""
         return max(0, (self._watched.written or 0) - PCAP_HEADER) // RECORD
 
     def _delivered(self) -> int | None:
@@ -201,7 +184,7 @@ class _Trial:
         elif written is None:
             self._progress.tell(f"no packet yet, at most {self._watched.deadline:.0f} s")
         else:
-            self._progress.tell(f"{max(0, (written - PCAP_HEADER) // RECORD):,} of {self._packets:,}")
+            self._progress.tell(f"{self._written():,} of {self._packets:,}")
 
     def _patience(self) -> float:
         """Seconds after pktgen's start to wait; less when a role that packets need has ended."""
@@ -214,42 +197,20 @@ class _Trial:
         """Bring the capture over; a missing one is the target's doing and is recorded as such."""
         if not self._course.keeps:
             return self._watched
-        host, local = self._setup.hosts[PCAP], self._folder / bundles.CAPTURE
+        retrieval = Retrieval(self._folder, self._packets, self._limits.fetch)
         with self._progress.phase("fetch"):
-            self._fetch_back()
-            try:
-                size = host.fetch(
-                    self.stage.capture,
-                    local,
-                    timeout=self._limits.fetch,
-                    limit=max(LEAST_LIMIT, self._packets * LARGEST_RECORD),
-                    progress=lambda come: self._tell_come(come, onlooker.grew(come)),
-                    begun=onlooker.begin,
-                )
-            except RemoteFileMissing:
-                return self._watched
-            onlooker.finish()
-        return self._watched.model_copy(update={"file": bundles.CAPTURE, "bytes": size})
+            self._fetch_back(retrieval)
+            host = self._setup.hosts[PCAP]
+            come = retrieval.fetch_watched(
+                host, self.stage.capture, bundles.CAPTURE, onlooker, self._progress
+            )
+        return self._watched.model_copy(update=come)
 
-    def _fetch_back(self) -> None:
+    def _fetch_back(self, retrieval: Retrieval) -> None:
         """Bring the capture of the way back over, if there is one."""
         for extra in self._course.extras:
             if extra.role == PCAP:
-                self._back = self._fetch_extra(extra)
-
-    def _fetch_extra(self, extra: Extra) -> CaptureRecord:
-        host, local = self._setup.hosts[extra.node], self._folder / bundles.BACK
-        late = {"timed_out": extra.name not in self.stage.early, "written": None}
-        try:
-            size = host.fetch(
-                self.stage.capture_of(extra.name),
-                local,
-                timeout=self._limits.fetch,
-                limit=max(LEAST_LIMIT, self._packets * LARGEST_RECORD),
-            )
-        except RemoteFileMissing:
-            return self._watched.model_copy(update=late)
-        return self._watched.model_copy(update={**late, "file": bundles.BACK, "bytes": size})
-
-    def _tell_come(self, come: int, seen: int) -> None:
-        self._progress.tell(f"{come / 1e6:.1f} MB, {seen / 1e6:.1f} MB of it judged")
+                host, remote = self._setup.hosts[extra.node], self.stage.capture_of(extra.name)
+                late = {"timed_out": extra.name not in self.stage.early, "written": None}
+                come = retrieval.fetch(host, remote, bundles.BACK)
+                self._back = self._watched.model_copy(update={**late, **come})

@@ -1,45 +1,15 @@
-"""The folder that a trial leaves: the seam between the lab and the judgement.
-
-BUNDLE/
-  manifest.json          `Manifest`, everything that is known about the trial
-  capture.pcap           what the pcap role wrote
-  capture-back.pcap      the same at the other end, where packets were sent both ways
-  sent.pcap              the frames that the reference pktgen sent, where they were of another kind
-  target.diff            how the work tree differed from the commit (dirty targets only)
-  build/ROLE.log         output of the build commands on that role's node
-  roles/ROLE.log         output of the role while it ran
-  roles/ROLE.crash.txt   backtrace and what else tells of its crash
-  roles/ROLE.core.zst    its core dump, where the node had no gdb
-  consoles/NODE.log      serial console of the node
-  consoles/NODE.kernel   what its kernel logged during the trial
-  rates.json             packets per second through each role (see `rates.py`)
-  counters.json          what the networks counted, over time (see `series.py`)
-  memory.json            the memory that roles had, over time (long trials only)
-"""
+"""What a bundle's manifest says of roles, nodes, captures and the rest, each as data."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from pytest_ixy import tomlfile
 from pytest_ixy.crash.record import Crash
-from pytest_ixy.dialect import Dialect
-from pytest_ixy.errors import UsageError
 from pytest_ixy.nodestate import NodeState
 from pytest_ixy.record import Record
-from pytest_ixy.tomlfile import RuleTables
-
-MANIFEST = "manifest.json"
-CAPTURE = "capture.pcap"
-BACK = "capture-back.pcap"
-SENT = "sent.pcap"
-DIFF = "target.diff"
-LARGEST_MANIFEST = 16 << 20
-LONGEST_PATH, LONGEST_NAME = 1000, 255
 
 Frames = Annotated[int, Field(gt=-(10**15), lt=10**15)]
 """A count, or what is between two: no network has ever counted further."""
@@ -262,134 +232,3 @@ class CourseRecord(Record):
     sent: str | None = None
     events: tuple[Event, ...] = ()
     back: CaptureRecord | None = None
-
-
-class Manifest(Record):
-    """Everything that is known about one trial; see the attributes' own classes.
-
-    `builds` are keyed by role, `roles` too; one that was started again is there as `fwd-2` as well.
-    `packets` is N, the number asked for; None where nobody knows, which no bundle on disk may say (see
-    `bare.py`). `dialect` is None where the target declared none. `rules` are the options of rules that were
-    set for the trial, by rule and name. `course` is None where the trial went the usual way. `guests` are
-    other repositories that played a role, by role. `series` are files with numbers over time, by what they
-    hold (see `series.py`).
-    `unsupported` are the parameters of tests, by scenario, that the target declares not to support. `options`
-    are those that somebody gave and nothing else here tells, by name (see `Settings.told`).
-    """
-
-    format: int = 1
-    run: str
-    scenario: str
-    packets: int | None
-    started: datetime
-    target: TargetRecord
-    provider: ProviderRecord
-    nodes: tuple[NodeRecord, ...]
-    builds: dict[str, Build]
-    roles: dict[str, Run]
-    capture: CaptureRecord
-    dialect: Dialect | None = None
-    rules: RuleTables = Field(default_factory=dict)
-    course: CourseRecord | None = None
-    guests: dict[str, TargetRecord] = Field(default_factory=dict)
-    series: dict[str, str] = Field(default_factory=dict)
-    unsupported: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    options: dict[str, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict)
-    phases: tuple[Phase, ...] = ()
-    versions: dict[str, str] = Field(default_factory=dict)
-
-
-class Bundle:
-    """A trial's folder, opened for reading; `alone` when it is nothing but a capture.
-
-    Attributes:
-        path: The folder.
-        manifest: What is known about the trial.
-        observed: What `rules` has seen in the capture while it came; None where it has not looked. It is
-            never on disk, and nothing but time depends on it.
-    """
-
-    alone = False
-
-    def __init__(self, path: Path, manifest: Manifest, observed: object = None) -> None:
-        self.path = path
-        self.manifest = manifest
-        self.observed = observed
-
-    @property
-    def capture(self) -> Path | None:
-        """Path of the capture, or None when the trial left none.
-
-        Raises:
-            UsageError: the manifest names a file outside the bundle.
-        """
-        file = self.manifest.capture.file
-        return self.inside(file) if file else None
-
-    def inside(self, relative: str) -> Path:
-        """The path of a file that the manifest names.
-
-        Raises:
-            UsageError: it leads out of the bundle, which may come from anywhere.
-        """
-        if not _possible(relative) or not (self.path / relative).resolve().is_relative_to(
-            self.path.resolve()
-        ):
-            raise UsageError(f"{self.path / MANIFEST}: {relative!r} is not in the bundle")
-        return self.path / relative
-
-    def text(self, relative: str, *, limit: int = 1 << 20, start: int = 0) -> str:
-        """The last `limit` bytes from `start` on of a text file in the bundle; empty when it is not there."""
-        file = self.inside(relative)
-        if not file.is_file():
-            return ""
-        with file.open("rb") as stream:
-            size = file.stat().st_size
-            stream.seek(max(0, min(start, size), size - limit))
-            return stream.read().decode("utf-8", "replace")
-
-
-def _possible(relative: str) -> bool:
-    """Whether a file can have that name at all; where not, every question about it would be an error."""
-    longest = max(len(part.encode("utf-8", "replace")) for part in relative.split("/"))
-    return "\0" not in relative and len(relative) < LONGEST_PATH and longest <= LONGEST_NAME
-
-
-def write(path: Path, manifest: Manifest) -> Bundle:
-    """Write the manifest into the folder `path`, whole or not at all, and open it."""
-    path.mkdir(parents=True, exist_ok=True)
-    draft = path / (MANIFEST + ".part")
-    draft.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    draft.replace(path / MANIFEST)
-    return Bundle(path, manifest)
-
-
-def load(path: Path) -> Bundle:
-    """Open a trial's folder.
-
-    Raises:
-        UsageError: there is no manifest, or it is not one that this version can read.
-    """
-    file = path / MANIFEST
-    try:
-        manifest = Manifest.model_validate_json(_read(file))
-    except OSError as error:
-        raise UsageError(f"{path} is not a bundle: {error.strerror}: {file.name}") from error
-    except ValidationError as error:
-        first: Any = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{file}: {where[:200]!r} {tomlfile.in_words(first)[:200]}") from error
-    if manifest.packets is None:
-        raise UsageError(f"{file}: 'packets': should be the number that was asked for")
-    return Bundle(path, manifest)
-
-
-def _read(file: Path) -> bytes:
-    """All of a manifest, unless it is something that would block or fill the memory."""
-    if file.exists() and not file.is_file():
-        raise UsageError(f"{file} is not a regular file")
-    with file.open("rb") as stream:
-        data = stream.read(LARGEST_MANIFEST + 1)
-    if len(data) > LARGEST_MANIFEST:
-        raise UsageError(f"{file} is larger than {LARGEST_MANIFEST >> 20} MiB, so it is no manifest")
-    return data

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
 
 WANTING = ("needs ", "not installed: ")
 """How the reason of such a skip starts."""
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what tests start: a shell's `&` has it ignored, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
+
+from repositories import git
 
 from conftest import ALL
 
@@ -41,11 +42,6 @@ def test_a_red_forward_names_the_role_at_fault(runner, target, config):
     assert fwd["PCI_ADDR_FWD_SRC"] == back["PCI_ADDR_FWD_DST"] != back["PCI_ADDR_FWD_SRC"]
     phases = [phase["name"] for manifest in made for phase in manifest["phases"]]
     assert phases.count("restore") == len(made), "all on the machines of the first"
-
-
-def git(folder, *words):
-    command = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org", "-C", str(folder), *words]
-    subprocess.run(command, check=True, capture_output=True)
 
 
 def another(folder, programs):

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from repositories import git
 
 from pytest_ixy.rules import rules
 
@@ -16,11 +17,6 @@ TESTS = 3 + 3 + len(rules())
 """Each role is built and run, and each rule is asked."""
 
 TOML = 'build = ["true"]\npktgen = "true"\nfwd = "true"\npcap = "true"\n'
-
-
-def git(folder, *arguments):
-    command = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from repositories import git
 
 from pytest_ixy import target
 from pytest_ixy.errors import UsageError
@@ -14,11 +14,6 @@ from pytest_ixy.guests import dialects, fetch
 
 ALL = 'pktgen = "./gen"\nfwd = "./fwd"\n'
 OWN = {"pktgen": "target", "fwd": "target", "pcap": "target"}
-
-
-def git(folder, *words):
-    command = ["git", "-c", "user.name=T", "-c", "user.email=t@example.org", "-C", str(folder), *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture

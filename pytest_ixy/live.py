@@ -23,6 +23,7 @@ TITLES = {
     "image": "machine image",
     "boot": "booting",
     "restore": "restoring the machines",
+    "lease": "getting hold of the hosts",
     "connect": "connecting",
     "send": "sending the target",
     "build": "building",

@@ -83,7 +83,13 @@ OPTIONS = (
         "REF",
     ),
     Option("config", Path, None, "read this config.toml (ixy-ci's works unchanged)", "FILE"),
-    Option("provider", str, "qemu", "who makes the machines: qemu", "NAME"),
+    Option(
+        "provider",
+        str,
+        "qemu",
+        "who gives the machines: qemu, or static (hosts of your own: [static] in config.toml)",
+        "NAME",
+    ),
     Option(
         "scenario",
         str,

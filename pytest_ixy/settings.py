@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ixy import cast, dialect, timespan, tomlfile
 from pytest_ixy import given as giving
 from pytest_ixy.cast import Cast
-from pytest_ixy.config import Config, OpenStackTable, Timeouts
+from pytest_ixy.config import Config, OpenStackTable, StaticTable, Timeouts
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
 from pytest_ixy.given import Given
@@ -53,6 +53,7 @@ class Settings:
         minutes: How long traffic lasts where a scenario goes by time.
         given: Names of the options that somebody gave, on the command line or elsewhere.
         idle: Seconds without traffic in scenario lifecycle.
+        static: That table of config.toml: hosts that exist.
         gdb: The role that is started under gdbserver, if any.
         offline: True to cut the machines off the internet.
         openstack: That table of config.toml, kept as it is.
@@ -88,6 +89,7 @@ class Settings:
     keep: str = "never"
     keep_for: timedelta = timedelta(hours=1)
     gdb: str | None = None
+    static: StaticTable | None = None
 
     @property
     def told(self) -> dict[str, str]:
@@ -192,7 +194,14 @@ def _excluded(name: str, layer: Mapping[str, Given], stronger: Mapping[str, Give
 def _settings(values: dict[str, Any], config: Config) -> Settings:
     qemu = QemuSettings(*(values.pop(name) for name in ("image", "accel", "memory")))
     pci = PciAddresses(**config.test.pci_addresses.model_dump())
-    return Settings(**values, pci=pci, qemu=qemu, timeouts=config.timeouts, openstack=config.openstack)
+    return Settings(
+        **values,
+        pci=pci,
+        qemu=qemu,
+        timeouts=config.timeouts,
+        openstack=config.openstack,
+        static=config.static,
+    )
 
 
 def _value(option: Option, given: Mapping[str, Given], here: Path) -> Any:

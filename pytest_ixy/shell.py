@@ -22,13 +22,20 @@ def write_known_hosts(scratch: Path, accesses: Mapping[str, Access]) -> None:
 def words(access: Access, scratch: Path) -> list[str]:
     """The words of a command line that logs in to the node, with no regard to the user's own settings."""
     found = ["ssh"]
-    if access.key and access.host_key:
+    if access.key and access.host_key and not access.jumps:
         found += ["-F", "none"]
     if access.key:
         found += ["-o", _file("IdentityFile", access.key), "-o", "IdentitiesOnly=yes"]
+    elif access.keys:
+        found += [word for key in access.keys for word in ("-o", _file("IdentityFile", key))]
+    if access.jumps:
+        found += ["-J", ",".join(f"{jump.user}@{jump.host}:{jump.port}" for jump in access.jumps)]
     if access.host_key:
         known = _file("UserKnownHostsFile", str(scratch / KNOWN_HOSTS))
         found += ["-o", known, "-o", "StrictHostKeyChecking=yes"]
+    elif access.known_hosts:
+        known = " ".join(_file("", one).removeprefix("=") for one in access.known_hosts)
+        found += ["-o", f"UserKnownHostsFile={known}"]
     return [*found, "-p", str(access.port), f"{access.user}@{access.host}"]
 
 
@@ -42,4 +49,5 @@ def remote(access: Access, spot: Spot, command: str) -> str:
     variables = [f"{name}={value}" for name, value in spot.environment.items()]
     root = ["sudo", "-n"] if access.sudo else []
     inner = ["bash", "-c", command] if command else ["bash"]
-    return f"cd -- {shlex.quote(spot.folder)}; exec {shlex.join([*root, 'env', *variables, *inner])}"
+    folder = shlex.quote(access.place(spot.folder))
+    return f"cd -- {folder}; exec {shlex.join([*root, 'env', *variables, *inner])}"

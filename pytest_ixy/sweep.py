@@ -108,12 +108,24 @@ def _remove_as_owners(folder: Path) -> None:
         raise PermissionError(done.stderr.strip() or "could not be removed")
 
 
-REMOVERS: dict[str, Callable[[str], bool]] = {"process": end_processes, "folder": remove_folder}
+def free_lease(name: str) -> bool:
+    """Give a host back that a run has leased; False when it has been already."""
+    from pytest_ixy.providers.static.slip import free
+
+    return free(Path(name))
+
+
+REMOVERS: dict[str, Callable[[str], bool]] = {
+    "process": end_processes,
+    "folder": remove_folder,
+    "lease": free_lease,
+}
 """How each kind of entry is removed; a provider with things of its own adds a kind."""
 
 PRESENT: dict[str, Callable[[str], bool]] = {
     "process": lambda tag: bool(processes(tag)),
     "folder": lambda name: Path(name).exists(),
+    "lease": lambda name: Path(name).exists(),
 }
 """Whether an entry of each kind is there; one of a kind that is not listed is taken to be."""
 

@@ -13,7 +13,10 @@ from pytest_ixy.providers.base import Provider
 from pytest_ixy.tomlfile import nearest
 
 GROUP = "pytest_ixy.providers"
-BUILT_IN = (EntryPoint("qemu", "pytest_ixy.providers.qemu.provider:Qemu", GROUP),)
+BUILT_IN = (
+    EntryPoint("qemu", "pytest_ixy.providers.qemu.provider:Qemu", GROUP),
+    EntryPoint("static", "pytest_ixy.providers.static.provider:Static", GROUP),
+)
 
 
 def load(name: str) -> Provider:

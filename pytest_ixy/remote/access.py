@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -16,7 +17,14 @@ class Access:
         port: TCP port of its SSH server.
         user: Who to log in as; anyone but root needs `sudo -n` for what only root may do.
         key: Path of the private key; None asks the SSH agent and takes the user's own keys.
-        host_key: The one host key to accept (`ssh-ed25519 AAAA…`); None asks the known_hosts file.
+        host_key: The one host key to accept (`ssh-ed25519 AAAA…`); None asks the known_hosts files.
+        known_hosts: Those files; none for the user's own.
+        keys: Private keys to try where `key` is None; those that are missing or encrypted are passed over.
+            None for the user's own.
+        agent: Whether the SSH agent is asked where `key` is None.
+        jumps: Hosts to go through, the first one first.
+        folder: Absolute path of a folder on the node where relative paths start; empty for the user's home.
+        environment: Variables that every command gets.
     """
 
     name: str
@@ -25,6 +33,16 @@ class Access:
     user: str = "root"
     key: str | None = None
     host_key: str | None = None
+    known_hosts: tuple[str, ...] = ()
+    keys: tuple[str, ...] | None = None
+    agent: bool = True
+    jumps: tuple[Access, ...] = ()
+    folder: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, path: str) -> str:
+        """A path on the node, from where relative ones start."""
+        return path if not self.folder or path.startswith("/") else f"{self.folder}/{path}"
 
     @property
     def sudo(self) -> bool:
@@ -43,4 +61,8 @@ class Access:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Access:
         """What `as_dict` gave, as an `Access` again."""
-        return cls(**data)
+        known = {**data, "jumps": tuple(map(cls.from_dict, data.get("jumps", ())))}
+        for name in ("known_hosts", "keys"):
+            if known.get(name) is not None:
+                known[name] = tuple(known[name])
+        return cls(**known)

@@ -6,27 +6,27 @@ import base64
 import binascii
 import logging
 import os
-import socket
 import time
-from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ixy.errors import LabError
 from pytest_ixy.printable import one_line
+from pytest_ixy.remote.hosts import RefusalError, load_known_hosts, unknown_host, wrong_peer
+from pytest_ixy.remote.reach import reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import paramiko
 
     from pytest_ixy.remote.access import Access
+    from pytest_ixy.remote.reach import Wire
 
 PROBE = 15.0
 """Seconds that TCP connect, handshake and log-in may take each. Under emulation they take two."""
 PAUSE = 0.5
 """Seconds between two tries."""
-UNANSWERED = 20_000
-"""Milliseconds that data may stay unacknowledged by the node's kernel."""
 CIPHER = "aes128-gcm@openssh.com"
 """Asked for first: it costs half the CPU time of paramiko's first choice, AES-CTR and a hash of its own."""
 LOGGER = "pytest_ixy.remote.ssh"
@@ -53,15 +53,15 @@ def dial(
     Raises:
         LabError: the machine is dead, the deadline has passed, or a key was refused.
     """
-    key = _load_key(access)
+    keys = {hop.name: _load_key(hop) for hop in (*access.jumps, access)}
     start = time.monotonic()
     while True:
         left = deadline - (time.monotonic() - start)
         try:
-            return _probe(access, key, min(PROBE, max(left, 1.0)))
+            return _go(access, keys, min(PROBE, max(left, 1.0)))
         except _retried() as error:
             cause = _cause(error)
-        except _RefusalError as error:
+        except RefusalError as error:
             if set_up:
                 raise
             cause = error.what
@@ -84,32 +84,43 @@ def _check(
         )
 
 
-class _RefusalError(LabError):
-    """The other end answered, but with the wrong key or to the wrong one."""
-
-
 def _retried() -> tuple[type[Exception], ...]:
     import paramiko
 
     return (paramiko.SSHException, OSError, EOFError)
 
 
-def _probe(access: Access, key: paramiko.PKey | None, bound: float) -> paramiko.SSHClient:
+def _go(access: Access, keys: Mapping[str, paramiko.PKey | None], bound: float) -> paramiko.SSHClient:
+    """One try, from one jump host to the next."""
+    client: paramiko.SSHClient | None = None
+    try:
+        for jump in access.jumps:
+            client = _probe(jump, keys[jump.name], bound, client)
+        return _probe(access, keys[access.name], bound, client)
+    except BaseException:
+        if client:
+            client.close()
+        raise
+
+
+def _probe(
+    access: Access, key: paramiko.PKey | None, bound: float, through: paramiko.SSHClient | None
+) -> paramiko.SSHClient:
     """One try; what will not change by trying again is raised as `LabError`."""
     import paramiko
 
-    client = _client(access)
+    client = _client(access, through)
     try:
-        _log_in(client, access, key, bound)
+        _log_in(client, access, key, bound, reach(access, through, bound))
     except BaseException as error:
         client.close()
         if isinstance(error, paramiko.AuthenticationException) and not _timed_out(error):
-            raise _RefusalError(
+            raise RefusalError(
                 f"node {access.name}: {access.address} refused the log-in: {one_line(str(error))}",
-                hint=f"check the user and the key ({access.key or 'agent and default keys'})",
+                hint=f"check the user and the key ({access.key or _offered(access)})",
             ) from error
         if isinstance(error, (paramiko.BadHostKeyException, paramiko.ssh_exception.IncompatiblePeer)):
-            raise _wrong_peer(access, one_line(str(error))) from error
+            raise wrong_peer(access, one_line(str(error))) from error
         raise
     return client
 
@@ -119,19 +130,31 @@ def _timed_out(error: Exception) -> bool:
     return any(words in str(error) for words in ("timeout", "transport shut down"))
 
 
-def _client(access: Access) -> paramiko.SSHClient:
+def _offered(access: Access) -> str:
+    if access.keys is None:
+        return "agent and default keys"
+    return ", ".join([*(["the agent's"] if access.agent else []), *access.keys]) or "none is offered"
+
+
+def _client(access: Access, through: paramiko.SSHClient | None) -> paramiko.SSHClient:
     import paramiko
 
     class Refuse(paramiko.MissingHostKeyPolicy):
         def missing_host_key(self, _client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-            raise _wrong_peer(access, f"no known_hosts file has a key for {hostname} ({key.fingerprint})")
+            raise unknown_host(access, hostname, key)
 
-    client = paramiko.SSHClient()
+    class Client(paramiko.SSHClient):
+        def close(self) -> None:
+            super().close()
+            if through:
+                through.close()
+
+    client = Client()
     logging.getLogger(LOGGER).setLevel(logging.CRITICAL + 1)  # its threads' tracebacks are no user's business
     client.set_log_channel(LOGGER)
     client.set_missing_host_key_policy(Refuse())
     if access.host_key is None:
-        client.load_system_host_keys()
+        load_known_hosts(client, access)
     else:
         name = access.host if access.port == paramiko.config.SSH_PORT else f"[{access.host}]:{access.port}"
         kind, key = _parse_host_key(access, access.host_key)
@@ -139,27 +162,32 @@ def _client(access: Access) -> paramiko.SSHClient:
     return client
 
 
-def _log_in(client: paramiko.SSHClient, access: Access, key: paramiko.PKey | None, bound: float) -> None:
-    sock = socket.create_connection((access.host, access.port), timeout=bound)
+def _log_in(
+    client: paramiko.SSHClient, access: Access, key: paramiko.PKey | None, bound: float, sock: Wire
+) -> None:
     try:
-        with suppress(OSError, AttributeError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED)
         client.connect(
             access.host,
             access.port,
             access.user,
             pkey=key,
+            key_filename=_files(access),
             sock=sock,
             timeout=bound,
             banner_timeout=bound,
             auth_timeout=bound,
-            allow_agent=access.key is None,
-            look_for_keys=access.key is None,
+            allow_agent=access.key is None and access.agent,
+            look_for_keys=access.key is None and access.keys is None,
             transport_factory=_transport,
         )
     except BaseException:
         sock.close()
         raise
+
+
+def _files(access: Access) -> Any:
+    """Keys to try; a list, which the stubs do not know."""
+    return None if access.key else [one for one in access.keys or () if Path(one).is_file()]
 
 
 def _transport(sock: Any, /, **options: Any) -> paramiko.Transport:
@@ -169,13 +197,6 @@ def _transport(sock: Any, /, **options: Any) -> paramiko.Transport:
     security = transport.get_security_options()
     security.ciphers = sorted(security.ciphers, key=lambda name: name != CIPHER)
     return transport
-
-
-def _wrong_peer(access: Access, why: str) -> LabError:
-    return _RefusalError(
-        f"node {access.name}: what answers at {access.host}:{access.port} is not the expected host: {why}",
-        hint="if the node was reinstalled, remove its old host key; otherwise find out who answers there",
-    )
 
 
 def _parse_host_key(access: Access, text: str) -> tuple[str, paramiko.PKey]:

@@ -12,6 +12,7 @@ from pytest_ixy.remote.forward import Forward
 from pytest_ixy.remote.link import Link
 from pytest_ixy.remote.order import Order
 from pytest_ixy.remote.process import Process
+from pytest_ixy.remote.talk import Talk
 from pytest_ixy.remote.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Host:
         Args:
             command: What to run; its stdin is /dev/null.
             timeout: Seconds after which its whole session is stopped.
-            cwd: Folder on the node; None for the user's home.
+            cwd: Folder on the node, a relative one in the access's; None for the user's home.
             environment: Variables added to the node's own.
             root: Run as root.
             log: File that the output is appended to as it comes.
@@ -129,7 +130,13 @@ class Host:
             LabError: the node is lost, cannot start anything, or has no such folder.
             UsageError: a variable's name, or a NUL byte, that no process can be given.
         """
-        return Process(self._link, Order(command, cwd, dict(environment or {}), root), log)
+        variables = {**self.access.environment, **(environment or {})}
+        folder = cwd and self.access.place(cwd)
+        return Process(self._link, Order(command, folder, variables, root), log)
+
+    def talk(self, script: str, *arguments: str, root: bool = False) -> Talk:
+        """Start a bash script that answers lines; LabError when the node is lost."""
+        return Talk(self._link, script, *arguments, root=root)
 
     def upload(  # noqa: PLR0913 - all that matters is named at the call
         self,
@@ -142,7 +149,7 @@ class Host:
         progress: Callable[[int], None] | None = None,
     ) -> None:
         """Write a file on the node, whole or not at all; folders are made as needed."""
-        Transfer(self._link, timeout, root, progress).upload(data, remote, mode)
+        Transfer(self._link, timeout, root, progress).upload(data, self.access.place(remote), mode)
 
     def unpack(
         self,
@@ -154,7 +161,7 @@ class Host:
         progress: Callable[[int], None] | None = None,
     ) -> None:
         """Unpack a local `.tar.zst` into a folder of the node, which is made as needed."""
-        Transfer(self._link, timeout, root, progress).unpack(archive, remote_folder)
+        Transfer(self._link, timeout, root, progress).unpack(archive, self.access.place(remote_folder))
 
     def fetch(  # noqa: PLR0913 - all that matters is named at the call
         self,
@@ -183,7 +190,8 @@ class Host:
             RemoteFileMissing: there is no such regular file.
             LabError: the node is lost, time is over, the file is larger than `limit`, a disk is full.
         """
-        return Transfer(self._link, timeout, root, progress).fetch(remote, local, limit, begun)
+        transfer = Transfer(self._link, timeout, root, progress)
+        return transfer.fetch(self.access.place(remote), local, limit, begun)
 
     def forward(self, port: int) -> Forward:
         """A port here that leads to that port of the node's 127.0.0.1, as long as the connection stands.

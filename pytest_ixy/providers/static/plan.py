@@ -1,0 +1,98 @@
+"""From `[static]` of config.toml to the way to each host and the NICs that are asked for there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_ixy.config import StaticNode, StaticTable
+from pytest_ixy.errors import UsageError
+from pytest_ixy.providers.static.sshconfig import Asked, resolve
+from pytest_ixy.remote import Access
+from pytest_ixy.settings import Settings
+from pytest_ixy.topology import Topology
+
+HINT = """write into config.toml, and give --ixy-config=config.toml:
+  [static.pktgen]
+  host = "HOST"            # as for ssh
+  nics = ["0000:03:00.0"]  # PCI or MAC address
+and the same for fwd (two nics) and pcap; see docs/providers/static.md"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The host of one node: the way to it, and its test NICs as PCI or MAC addresses."""
+
+    access: Access
+    nics: tuple[str, ...]
+
+
+Plan = Mapping[str, Place]
+"""By node, in the topology's order."""
+
+
+def table(settings: Settings) -> StaticTable:
+    """What `[static]` says; UsageError when there is none."""
+    if settings.static is None:
+        raise UsageError("The provider static needs a table [static] in config.toml.", hint=HINT)
+    return settings.static
+
+
+def plan(topology: Topology, settings: Settings) -> Plan:
+    """Where each node is.
+
+    Raises:
+        UsageError: something of it cannot be.
+        LabError: there is no ssh on this machine.
+    """
+    asked = table(settings)
+    found = {
+        node.name: _place(node.name, tuple(nic.pci for nic in node.nics), asked, settings)
+        for node in topology.nodes
+    }
+    _refuse_shared(found)
+    return found
+
+
+def _place(name: str, usual: tuple[str, ...], asked: StaticTable, settings: Settings) -> Place:
+    node: StaticNode = getattr(asked, name)
+    nics = usual if node.nics is None else tuple(node.nics)
+    if len(nics) != len(usual):
+        raise UsageError(f"[static.{name}] has {len(nics)} nics; {name} needs {len(usual)}.")
+    key, jumps = node.key or asked.key, asked.jumps if node.jumps is None else node.jumps
+    keys = (_file(key, settings),) if key else ()
+    config = Path(_file(asked.ssh_config, settings)) if asked.ssh_config else None
+    user, way = node.user or asked.user, None if jumps is None else tuple(jumps)
+    access = resolve(Asked(name, node.host, node.port, user, keys, way, config))
+    if key:
+        access = replace(access, key=keys[0], keys=None)
+    return Place(replace(access, host_key=node.host_key), nics)
+
+
+def _file(text: str, settings: Settings) -> str:
+    """A path as in a file: a relative one starts at the folder of config.toml."""
+    folder = settings.config.parent if settings.config else Path.cwd()
+    return str(folder / Path(text).expanduser())
+
+
+def _refuse_shared(found: Plan) -> None:
+    """Refuse a NIC that is given twice; what is the same under two names shows later."""
+    seen: dict[tuple[str, int, str], str] = {}
+    for name, place in found.items():
+        for nic in place.nics:
+            where = (place.access.host, place.access.port, nic)
+            if where in seen:
+                raise shared(name, seen[where], nic)
+            seen[where] = name
+
+
+def shared(one: str, other: str, nic: str) -> UsageError:
+    """The error for two roles with one NIC."""
+    who = "fwd twice" if one == other else f"{other} and {one}"
+    return UsageError(f"The NIC {nic} is given to {who}; each role needs NICs of its own.")
+
+
+def in_line(found: Plan) -> Iterator[str]:
+    """The nodes in the order in which hosts are leased: the same for everybody who names them so."""
+    yield from sorted(found, key=lambda name: (found[name].access.host, found[name].access.port, name))

@@ -114,7 +114,7 @@ def _probe(
         _log_in(client, access, key, bound, reach(access, through, bound))
     except BaseException as error:
         client.close()
-        if isinstance(error, paramiko.AuthenticationException) and not _timed_out(error):
+        if _is_refused(error):
             raise RefusalError(
                 f"node {access.name}: {access.address} refused the log-in: {one_line(str(error))}",
                 hint=f"check the user and the key ({access.key or _offered(access)})",
@@ -123,6 +123,15 @@ def _probe(
             raise wrong_peer(access, one_line(str(error))) from error
         raise
     return client
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether another try would end as this one did: no key was taken, or there was none to offer."""
+    import paramiko
+
+    if isinstance(error, paramiko.AuthenticationException):
+        return not _timed_out(error)
+    return "No authentication methods available" in str(error)
 
 
 def _timed_out(error: Exception) -> bool:

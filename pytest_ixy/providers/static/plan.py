@@ -61,12 +61,12 @@ def _place(name: str, usual: tuple[str, ...], asked: StaticTable, settings: Sett
     if len(nics) != len(usual):
         raise UsageError(f"[static.{name}] has {len(nics)} nics; {name} needs {len(usual)}.")
     key, jumps = node.key or asked.key, asked.jumps if node.jumps is None else node.jumps
-    keys = (_file(key, settings),) if key else ()
+    file = _file(key, settings) if key else None
     config = Path(_file(asked.ssh_config, settings)) if asked.ssh_config else None
     user, way = node.user or asked.user, None if jumps is None else tuple(jumps)
-    access = resolve(Asked(name, node.host, node.port, user, keys, way, config))
-    if key:
-        access = replace(access, key=keys[0], keys=None)
+    access = resolve(Asked(name, node.host, node.port, user, (file,) if file else (), way, config))
+    if file:
+        access = replace(access, key=file, keys=None)
     return Place(replace(access, host_key=node.host_key), nics)
 
 
@@ -83,14 +83,14 @@ def _refuse_shared(found: Plan) -> None:
         for nic in place.nics:
             where = (place.access.host, place.access.port, nic)
             if where in seen:
-                raise shared(name, seen[where], nic)
+                raise UsageError(shared(name, seen[where], nic))
             seen[where] = name
 
 
-def shared(one: str, other: str, nic: str) -> UsageError:
-    """The error for two roles with one NIC."""
+def shared(one: str, other: str, nic: str) -> str:
+    """What is wrong with two roles that have one NIC."""
     who = "fwd twice" if one == other else f"{other} and {one}"
-    return UsageError(f"The NIC {nic} is given to {who}; each role needs NICs of its own.")
+    return f"The NIC {nic} is given to {who}; each role needs NICs of its own."
 
 
 def in_line(found: Plan) -> Iterator[str]:

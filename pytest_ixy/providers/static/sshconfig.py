@@ -72,18 +72,16 @@ def _jumps(asked: Asked, found: dict[str, list[str]], depth: int) -> tuple[Acces
     for number, hop in enumerate(hops):
         end = resolve(_hop(asked, hop, first=number == 0), depth + 1)
         way = (*way, *end.jumps, replace(end, jumps=()))
-    return tuple(
-        replace(one, name=f"{asked.name}, jump host {one.host}, {n}") for n, one in enumerate(way, 1)
-    )
+    numbered = enumerate(way, 1)
+    return tuple(replace(one, name=f"{asked.name}, jump host {one.host}, {n}") for n, one in numbered)
 
 
 def _hop(asked: Asked, text: str, *, first: bool) -> Asked:
     """A jump host; how to get to the first one may stand in ~/.ssh/config, as ssh has it."""
     form = HOP.fullmatch(text.strip())
     if not form:
-        raise UsageError(
-            f"{one_line(text)[:80]!r} is no jump host ({asked.name}).", hint="write USER@HOST:PORT"
-        )
+        what = f"{one_line(text)[:80]!r} is no jump host ({asked.name})."
+        raise UsageError(what, hint="write USER@HOST:PORT")
     user, host, port = form.groups()
     name, host = f"{asked.name}, jump host {host}", host.strip("[]")
     jumps = None if first else ()

@@ -1,0 +1,99 @@
+"""Standing in line: all hosts of a testbed are leased, or none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pytest_ixy.errors import LabError
+from pytest_ixy.providers.static.tenancy import Claim, Holder, Taken
+from pytest_ixy.remote import Host
+
+PAUSE = 2.0
+"""Seconds between two tries."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Waits until all hosts are free at once.
+
+    Whoever finds one of them taken gives those back that it has, so that two never wait for each other.
+
+    Attributes:
+        claims: What to take, by node, in the order in which it is asked for.
+        hosts: The connections, by node.
+        wait: Seconds to wait at most.
+        tell: Told what is waited for, again and again.
+        say: Told the same once for each who holds it.
+    """
+
+    claims: Mapping[str, Claim]
+    hosts: Mapping[str, Host]
+    wait: float
+    tell: Callable[[str], None]
+    say: Callable[[str], None]
+
+    def stand(self) -> Mapping[str, Taken]:
+        """Wait in line; what each host answered.
+
+        Raises:
+            LabError: somebody still has a host when the time is over, or a host was lost.
+        """
+        end = time.monotonic() + self.wait
+        told = None
+        while True:
+            found = self._try()
+            if isinstance(found, dict):
+                return found
+            node, holder = found
+            words = self._words(node, holder)
+            if holder.run != told:
+                self.say(f"{words}; waiting")
+            told = holder.run
+            self.tell(words)
+            if time.monotonic() >= end:
+                raise LabError(
+                    f"{words}, and had it still after {spell(self.wait)}.",
+                    hint="wait for that run to end, or allow more: [static] wait in config.toml",
+                )
+            time.sleep(min(PAUSE, max(0.0, end - time.monotonic())))
+
+    def _try(self) -> dict[str, Taken] | tuple[str, Holder]:
+        """Take all, or none: then which node's host is taken, and who has it."""
+        taken: dict[str, Taken] = {}
+        for node, claim in self.claims.items():
+            answer = claim.take(self.hosts[node])
+            self._note(node, answer)
+            if answer.holder:
+                for other in taken:
+                    self.claims[other].free(self.hosts[other])
+                return node, answer.holder
+            taken[node] = answer
+        return taken
+
+    def _note(self, node: str, answer: Taken) -> None:
+        if answer.dead:
+            dead = answer.dead
+            self.say(
+                f"{self._address(node)} was held by {dead.owner} for {dead.run}, of which nothing was heard "
+                f"for {spell(dead.seconds)}; its lease was taken over and the host put in order"
+            )
+        for words in answer.untidy:
+            self.say(f"{self._address(node)} is not all as it was before that run: {words}")
+
+    def _address(self, node: str) -> str:
+        return f"{node}'s host {self.claims[node].access.address}"
+
+    def _words(self, node: str, holder: Holder) -> str:
+        since = spell(holder.seconds)
+        return f"{self._address(node)} is held by {holder.owner} for {holder.run}, since {since} ago"
+
+
+def spell(seconds: float) -> str:
+    """A stretch of time in words of two units at most, such as `3 min 20 s`."""
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"

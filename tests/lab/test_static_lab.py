@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -76,9 +77,9 @@ def state(hosts):
 
 
 def until_in_trial(runner, process):
-    runner.until("ixy: sending the target", process)
     while not list((runner.folder / "ixy-artifacts").glob("*/roles/pktgen.log")):
         assert process.poll() is None, runner.output
+        time.sleep(0.1)
 
 
 def test_two_who_want_the_hosts_have_them_one_after_the_other_even_if_one_is_killed(
@@ -86,21 +87,17 @@ def test_two_who_want_the_hosts_have_them_one_after_the_other_even_if_one_is_kil
 ):
     anna, ben = users
     before = state(hosts)
-    folder = target()
-    (folder / "late").mkdir()
-    option = f"--ixy-config={config}"
+    folder, option = target(), f"--ixy-config={config}"
 
     first = anna.start(folder, option, FEW)
-    while not list((Path(anna.environment["XDG_STATE_HOME"])).glob("pytest-ixy/ledgers/*.jsonl")):
+    while not all(host.run("test -e /run/pytest-ixy/lease", timeout=60).ok for host in hosts.values()):
         assert first.poll() is None, anna.output
-    anna.until("ixy: getting hold of the hosts", first)
     second = ben.start(folder, option, "--ixy-packets=100000000", "-n1")
     ben.until("; waiting", second)
     result = anna.finish(first)
     assert result.returncode == 0, result.output
     assert result.outcomes.keys() >= ALL
     assert not result.having("failure") | result.having("error")
-    assert "localhost" not in result.texts.get("capture-sent", "")
     (run,) = [path.name for path in (anna.folder / "ixy-artifacts").iterdir()]
     assert f"for {run}, since " in ben.output
 

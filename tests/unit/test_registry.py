@@ -15,6 +15,13 @@ def test_the_built_in_one_is_found():
     assert isinstance(registry.load("qemu"), Qemu)
 
 
+def test_those_that_come_along_can_all_be_loaded():
+    assert {entry.name: type(registry.load(entry.name)).__name__ for entry in registry.BUILT_IN} == {
+        "qemu": "Qemu",
+        "static": "Static",
+    }
+
+
 def test_each_loading_makes_one_of_its_own():
     assert registry.load("qemu") is not registry.load("qemu")
 

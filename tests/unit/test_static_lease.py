@@ -234,7 +234,8 @@ def test_two_who_ask_in_opposite_order_both_get_their_turn(host, claim):
         waiting, _, _ = line(host, claims, wait=60)
         waiting.stand()
         done.append(run)
-        assert all([one.free(host)[0] for one in claims.values()])
+        for one in claims.values():
+            assert one.free(host)[0]
 
     threads = [
         threading.Thread(target=visit, args=(run, order))

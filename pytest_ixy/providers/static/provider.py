@@ -97,7 +97,7 @@ class Static:
         for heart in self._hearts.values():
             heart.close()
         self._hosts |= {name: heart.host for name, heart in self._hearts.items()}
-        jobs = {name: lambda name=name: self._free(name) for name in self._claims}  # type: ignore[misc]
+        jobs = {name: lambda name=name: self._free(name) for name in self._claims}
         told = all_at_once(jobs)
         for host in self._hosts.values():
             host.close()

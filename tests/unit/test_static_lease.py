@@ -198,12 +198,11 @@ def test_all_hosts_are_taken_or_none(host, claim):
     blocker.take(host)
     mine = {name: claim("run-m", at=name) for name in ("one", "two", "three")}
     waiting, said, told = line(host, mine)
-    with pytest.raises(
-        LabError, match=r"two's host .* is held by .* for run-z, since .* had it still after 0 s"
-    ):
+    with pytest.raises(LabError, match=r"two's host .* held for .* \(run run-z\); it was waited for 0 s"):
         waiting.stand()
     assert len(said) == 1
-    assert said[0].startswith(f"two's host {mine['two'].access.address} is held by {owner()} for run-z")
+    assert said[0].startswith(f"two's host {mine['two'].access.address} has been held for ")
+    assert said[0].endswith(f" s by {owner()} (run run-z); waiting")
     assert told
     free = claim("run-o", at="one")
     assert free.take(host).holder is None
@@ -255,7 +254,7 @@ def test_a_takeover_is_told(host, claim):
     waiting, said, _ = line(host, {"one": claim("run-m", at="one")})
     waiting.stand()
     (words,) = said
-    assert "for run-d, of which nothing was heard for 3 min 2" in words
+    assert "(run run-d), of which nothing was heard for 3 min 2" in words
     assert waiting.claims["one"].free(host)[0]
 
 

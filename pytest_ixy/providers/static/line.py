@@ -54,7 +54,7 @@ class Line:
             self.tell(words)
             if time.monotonic() >= end:
                 raise LabError(
-                    f"{words}, and had it still after {spell(self.wait)}.",
+                    f"{words}; it was waited for {spell(self.wait)}.",
                     hint="wait for that run to end, or allow more: [static] wait in config.toml",
                 )
             time.sleep(min(PAUSE, max(0.0, end - time.monotonic())))
@@ -76,7 +76,7 @@ class Line:
         if answer.dead:
             dead = answer.dead
             self.say(
-                f"{self._address(node)} was held by {dead.owner} for {dead.run}, of which nothing was heard "
+                f"{self._address(node)} was held by {dead.owner} (run {dead.run}), of which nothing was heard "
                 f"for {spell(dead.seconds)}; its lease was taken over and the host put in order"
             )
         for words in answer.untidy:
@@ -87,7 +87,7 @@ class Line:
 
     def _words(self, node: str, holder: Holder) -> str:
         since = spell(holder.seconds)
-        return f"{self._address(node)} is held by {holder.owner} for {holder.run}, since {since} ago"
+        return f"{self._address(node)} has been held for {since} by {holder.owner} (run {holder.run})"
 
 
 def spell(seconds: float) -> str:

@@ -76,8 +76,8 @@ class Line:
         if answer.dead:
             dead = answer.dead
             self.say(
-                f"{self._address(node)} was held by {dead.owner} (run {dead.run}), of which nothing was heard "
-                f"for {spell(dead.seconds)}; its lease was taken over and the host put in order"
+                f"{self._address(node)} was held by {dead.owner} (run {dead.run}), of which nothing was "
+                f"heard for {spell(dead.seconds)}; its lease was taken over and the host put in order"
             )
         for words in answer.untidy:
             self.say(f"{self._address(node)} is not all as it was before that run: {words}")

@@ -37,7 +37,7 @@ def testbed(tmp_path):
 
 
 def test_nobody_counts_and_nobody_pulls_cables(provider, testbed):
-    provider.begin_trial(testbed)
+    provider.begin_traffic(testbed)
     assert provider.counters(testbed) == {}
     with pytest.raises(NotOfferedError, match="cannot take the link"):
         provider.link(testbed, "fwd", 0, up=False)

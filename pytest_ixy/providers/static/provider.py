@@ -18,13 +18,16 @@ from pytest_ixy.providers.base import Counters, Testbed
 from pytest_ixy.providers.static import plan, slip
 from pytest_ixy.providers.static.heart import Heart
 from pytest_ixy.providers.static.line import Line
-from pytest_ixy.providers.static.tenancy import VARIABLE, Claim, Nic, Taken
+from pytest_ixy.providers.static.tenancy import VARIABLE, Claim, Nic, Taken, script
 from pytest_ixy.remote import Access, Host
 from pytest_ixy.settings import Settings
 from pytest_ixy.topology import Node, Topology, forward_topology
 
 LOST = "lease-lost"
 """File in the run's scratch folder: which lease was lost, for every process that uses the testbed."""
+
+DRAIN = 60.0
+"""Seconds that logging in, and throwing away what waits for a host's NICs, may take each."""
 
 
 class Static:
@@ -122,8 +125,10 @@ class Static:
         return _lost(testbed)
 
     def begin_trial(self, testbed: Testbed) -> None:
-        """See that the hosts are still ours."""
+        """See that the hosts are still ours, and throw away frames of an earlier trial."""
         _require_lease(testbed)
+        jobs = {node.name: lambda node=node: _drain(node, testbed) for node in testbed.topology.nodes}  # type: ignore[misc]
+        all_at_once(jobs)
 
     def begin_traffic(self, testbed: Testbed) -> None:
         """See that the hosts are still ours; nobody paces them."""
@@ -140,6 +145,13 @@ class Static:
         """None: nobody counts between the hosts. LabError once the hosts are not ours any more."""
         _require_lease(testbed)
         return {}
+
+
+def _drain(node: Node, testbed: Testbed) -> None:
+    """By a connection of its own: whoever runs a trial may be another process than the one that leased."""
+    with Host.connect(testbed.accesses[node.name], deadline=DRAIN) as host:
+        nics = " ".join(nic.pci for nic in node.nics)
+        host.run(script("drain.bash"), timeout=DRAIN, root=True, environment={"NICS": nics}, check=True)
 
 
 def _housed(claim: Claim) -> Access:

@@ -18,7 +18,7 @@ from pytest_ixy.topology import forward_topology
 
 FEW = "--ixy-packets=2000"
 STATE = """
-ls -A ~/.cache/pytest-ixy /run/pytest-ixy 2>/dev/null | grep -v '^lock$' | grep -v :
+ls -d /home/*/.cache/pytest-ixy /run/pytest-ixy/[!l]* /run/pytest-ixy/lease* 2>/dev/null
 ls -d /tmp/ixy-* /var/tmp/ixy-* 2>/dev/null
 cat /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages /proc/sys/kernel/core_pattern
 grep hugetlbfs /proc/mounts

@@ -102,7 +102,7 @@ def test_a_dead_owners_lease_is_taken_over_and_all_of_its_run_ended(host, claim,
     assert taken.untidy == ()
     left.wait(10)
     assert not sweep.processes(tag)
-    assert not home.exists()
+    assert not home.parents[1].exists()
     assert not capture.exists()
     assert dead.free(host) == (False, ())
     assert next_one.free(host) == (True, ())

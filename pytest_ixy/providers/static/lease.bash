@@ -155,7 +155,9 @@ put_back() {
         read -r three <"$two/nr_hugepages"
         [[ $three == "$one" ]] || echo "untidy ${two##*/}: $three pages, there were $one"
     done <before
-    while IFS= read -r path; do [[ $path == /*/.cache/pytest-ixy/?* ]] && rm -rf -- "$path"; done <places
+    while IFS= read -r path; do
+        [[ $path == /*/.cache/pytest-ixy/?*/?* ]] && rm -rf -- "$path" && path=${path%/*} && rmdir "$path" "${path%/*}"
+    done <places
     [[ $run ]] && rm -rf -- "/tmp/ixy-$run-"* "/var/tmp/ixy-cores-$run-"*
     rm -f -- lease before places beat-*
 } 2>/dev/null

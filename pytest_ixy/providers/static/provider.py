@@ -127,7 +127,7 @@ class Static:
     def begin_trial(self, testbed: Testbed) -> None:
         """See that the hosts are still ours, and throw away frames of an earlier trial."""
         _require_lease(testbed)
-        jobs = {node.name: lambda node=node: _drain(node, testbed) for node in testbed.topology.nodes}  # type: ignore[misc]
+        jobs = {node.name: lambda node=node: _drain(node, testbed) for node in testbed.topology.nodes}
         all_at_once(jobs)
 
     def begin_traffic(self, testbed: Testbed) -> None:

@@ -17,6 +17,8 @@ from pytest_ixy.testbed import Owner, Workspace, close, connect, run_id
 from pytest_ixy.topology import forward_topology
 
 FEW = "--ixy-packets=2000"
+SLOW = "--rate 3000"
+"""Nobody paces pktgen here."""
 STATE = """
 ls -d /home/*/.cache/pytest-ixy /run/pytest-ixy/[!l]* /run/pytest-ixy/lease* 2>/dev/null
 ls -d /tmp/ixy-* /var/tmp/ixy-* 2>/dev/null
@@ -87,7 +89,7 @@ def test_two_who_want_the_hosts_have_them_one_after_the_other_even_if_one_is_kil
 ):
     anna, ben = users
     before = state(hosts)
-    folder, option = target(), f"--ixy-config={config}"
+    folder, option = target(pktgen=SLOW), f"--ixy-config={config}"
 
     first = anna.start(folder, option, FEW)
     while not all(host.run("test -e /run/pytest-ixy/lease", timeout=60).ok for host in hosts.values()):
@@ -116,7 +118,7 @@ def test_two_who_want_the_hosts_have_them_one_after_the_other_even_if_one_is_kil
 
 
 def test_an_interrupted_run_gives_the_hosts_back_as_they_were(hosts, config, users, target):
-    before, folder = state(hosts), target()
+    before, folder = state(hosts), target(pktgen=SLOW)
     for user, number in zip(users, (signal.SIGINT, signal.SIGTERM), strict=True):
         process = user.start(folder, f"--ixy-config={config}", "--ixy-packets=100000000")
         until_in_trial(user, process)

@@ -50,4 +50,5 @@ def remote(access: Access, spot: Spot, command: str) -> str:
     root = ["sudo", "-n"] if access.sudo else []
     inner = ["bash", "-c", command] if command else ["bash"]
     folder = shlex.quote(access.place(spot.folder))
-    return f"cd -- {folder}; exec {shlex.join([*root, 'env', *variables, *inner])}"
+    guard = f"bash -c {shlex.quote(access.guard)} || exit; " if access.guard else ""
+    return f"{guard}cd -- {folder}; exec {shlex.join([*root, 'env', *variables, *inner])}"

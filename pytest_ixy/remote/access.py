@@ -25,6 +25,8 @@ class Access:
         jumps: Hosts to go through, the first one first.
         folder: Absolute path of a folder on the node where relative paths start; empty for the user's home.
         environment: Variables that every command gets.
+        guard: Bash that comes before everything that is started there, and may end it with `ixy: refused WHY`
+            on stderr.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Access:
     jumps: tuple[Access, ...] = ()
     folder: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    guard: str = ""
 
     def place(self, path: str) -> str:
         """A path on the node, from where relative ones start."""

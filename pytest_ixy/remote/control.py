@@ -12,6 +12,7 @@ from pytest_ixy.remote.exits import read_exit
 from pytest_ixy.remote.number import read_number
 
 MARK = "ixy: "
+REFUSED = f"{MARK}refused "
 _KEPT = 20
 
 

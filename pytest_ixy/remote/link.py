@@ -61,6 +61,7 @@ class Link:
 
     def shell(self, script: str, *arguments: str, root: bool, session: bool = False) -> paramiko.Channel:
         """Start a bash script on the node, as root with sudo where needed."""
+        script = f"{self.access.guard}\n{script}" if self.access.guard else script
         words = ["exec"]
         words += ["sudo", "-n"] if root and self.access.sudo else []
         words += ["setsid", "--wait"] if session else []

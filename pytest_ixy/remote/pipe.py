@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from pytest_ixy.errors import LabError
 from pytest_ixy.printable import one_line
-from pytest_ixy.remote.control import MARK
+from pytest_ixy.remote.control import MARK, REFUSED
 from pytest_ixy.remote.link import BROKEN
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Pipe:
         while True:
             for line in self._words.split(b"\n")[:-1]:
                 text = line.decode("utf-8", "replace")
-                if text.startswith(MARK):
+                if text.startswith(MARK) and not text.startswith(REFUSED):
                     self._words = b""
                     return text.removeprefix(MARK).split()
             if not self._listen():
@@ -168,5 +168,6 @@ class Pipe:
         return self.failure(f"not done in {self._task.timeout:g} s")
 
     def _text(self) -> str:
-        lines = self._words.decode("utf-8", "replace").splitlines()
+        said = self._words.decode("utf-8", "replace").splitlines()
+        lines = [line.removeprefix(REFUSED) for line in said]
         return one_line("; ".join(line for line in lines if not line.startswith(MARK)))[:500]

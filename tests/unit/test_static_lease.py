@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from sshd import needs_root, until
 
-from pytest_ixy import ledger, sweep
+from pytest_ixy import ledger, shell, sweep
 from pytest_ixy.errors import LabError
 from pytest_ixy.providers.static import slip
 from pytest_ixy.providers.static.heart import Heart
 from pytest_ixy.providers.static.line import Line, spell
 from pytest_ixy.providers.static.tenancy import VARIABLE, Claim, Nic, owner
+from pytest_ixy.remote import Host
+from pytest_ixy.spots import Spot
 
 pytest_plugins = ["sshd_fixtures"]
 pytestmark = needs_root
@@ -53,6 +55,29 @@ def test_one_has_it_the_other_is_told_who(host, claim):
     assert second.take(host).holder is None
     assert second.free(host) == (True, ())
     assert sorted(path.name for path in Path(second.folder).iterdir()) == ["lock"]
+
+
+def test_whose_lease_is_lost_starts_nothing_more(sshd, host, claim, tmp_path):
+    mine, other, file = claim("run-a"), claim("run-b"), tmp_path / "there"
+    mine.take(host)
+    with Host.connect(mine.way(), deadline=30) as leased:
+        assert leased.run(f"echo ${VARIABLE}", timeout=30).output == f"{mine.token}\n"
+        leased.upload(b"data", str(file))
+        age(mine, 100)
+        other.take(host)
+        before = file.stat()
+        for act in (
+            lambda: leased.run(f"touch {file}", timeout=30, root=True),
+            lambda: leased.upload(b"more", str(file)),
+            lambda: leased.fetch(str(file), tmp_path / "back", timeout=30),
+        ):
+            with pytest.raises(LabError, match=r": this run's lease of the host was lost$"):
+                act()
+        assert file.stat() == before
+        command = shell.remote(leased.access, Spot(str(tmp_path), "", {}), f"rm {file}")
+        assert host.run(command, timeout=30).exit.status == 1
+        assert file.exists()
+    assert other.free(host)[0]
 
 
 def test_two_roles_on_one_host_share_a_lease(host, claim):

@@ -18,8 +18,8 @@ from pytest_ixy.providers.base import Counters, Testbed
 from pytest_ixy.providers.static import plan, slip
 from pytest_ixy.providers.static.heart import Heart
 from pytest_ixy.providers.static.line import Line
-from pytest_ixy.providers.static.tenancy import VARIABLE, Claim, Nic, Taken, script
-from pytest_ixy.remote import Access, Host
+from pytest_ixy.providers.static.tenancy import Claim, Nic, Taken, script
+from pytest_ixy.remote import Host
 from pytest_ixy.settings import Settings
 from pytest_ixy.topology import Node, Topology, forward_topology
 
@@ -79,7 +79,7 @@ class Static:
         all_at_once(jobs, abort=interrupted.set)
 
     def _testbed(self, topology: Topology, taken: Mapping[str, Taken], run: str, lost: Path) -> Testbed:
-        accesses = {node.name: _housed(self._claims[node.name]) for node in topology.nodes}
+        accesses = {node.name: self._claims[node.name].way() for node in topology.nodes}
         nodes = tuple(
             NodeRecord(
                 name=node.name,
@@ -152,11 +152,6 @@ def _drain(node: Node, testbed: Testbed) -> None:
     with Host.connect(testbed.accesses[node.name], deadline=DRAIN) as host:
         nics = " ".join(nic.pci for nic in node.nics)
         host.run(script("drain.bash"), timeout=DRAIN, root=True, environment={"NICS": nics}, check=True)
-
-
-def _housed(claim: Claim) -> Access:
-    """The way to a leased host for whoever runs something there."""
-    return replace(claim.access, folder=claim.place, environment={VARIABLE: claim.token})
 
 
 def _note_lost(file: Path, why: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import platform
 import re
+import shlex
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -23,6 +24,11 @@ VARIABLE = "PYTEST_IXY_LEASE"
 """Every command that is run under a lease has its token in this variable, by which it is found."""
 UNFIT = re.compile(r"[^A-Za-z0-9_.@:-]")
 LINES = 200
+GUARD = """
+{{ IFS= read -r ixy_token <{file}; }} 2>/dev/null
+[[ $ixy_token == {token} ]] || {{ echo "ixy: refused this run's lease of the host was lost" >&2; exit 1; }}
+unset ixy_token"""
+"""Whose lease was taken over starts nothing more: not even in the seconds before a heartbeat tells."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,11 @@ class Claim:
         if not homes:
             raise LabError(f"node {self.access.name}: {self.access.address} has no home folder.")
         return replace(self, place=f"{homes[-1]}/.cache/pytest-ixy/{self.run}/{self.access.name}")
+
+    def way(self) -> Access:
+        """The way to the leased host for whoever runs something there; closed once the lease is lost."""
+        guard = GUARD.format(file=shlex.quote(f"{self.folder}/lease"), token=self.token)
+        return replace(self.access, folder=self.place, environment={VARIABLE: self.token}, guard=guard)
 
     def take(self, host: Host) -> Taken:
         """Ask for the lease; LabError when the host cannot tell."""

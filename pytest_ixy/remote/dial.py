@@ -202,7 +202,12 @@ def _files(access: Access) -> Any:
 def _transport(sock: Any, /, **options: Any) -> paramiko.Transport:
     import paramiko
 
-    transport = paramiko.Transport(sock, **options)
+    class Transport(paramiko.Transport):
+        def auth_interactive_dumb(self, *_arguments: Any, **_options: Any) -> list[str]:
+            """Paramiko would ask at the terminal for what a server wants besides a key."""
+            raise paramiko.AuthenticationException("it wants a password or a code besides the key")
+
+    transport = Transport(sock, **options)
     security = transport.get_security_options()
     security.ciphers = sorted(security.ciphers, key=lambda name: name != CIPHER)
     return transport

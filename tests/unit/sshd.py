@@ -63,9 +63,10 @@ class Sshd:
             subprocess.run(key, check=True)
         config = folder / "sshd_config"
         config.write_text(
+            "\n".join(lines) + "\n"  # of two that are the same, the first one counts
             f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {folder}/host\nPidFile none\nUsePAM no\n"
             f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nPasswordAuthentication no\n"
-            "PermitRootLogin prohibit-password\nLogLevel ERROR\nMaxStartups 50\n" + "\n".join(lines) + "\n"
+            "PermitRootLogin prohibit-password\nLogLevel ERROR\nMaxStartups 50\n"
         )
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants it for its unprivileged child

@@ -216,6 +216,17 @@ def test_a_password_is_never_tried(servers, config, tmp_path):
         Host.connect(access, deadline=20)
 
 
+def test_a_server_that_wants_a_password_too_is_refused_and_nobody_is_asked(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("somebody was asked"))
+    server = Sshd(tmp_path, "PasswordAuthentication yes", "AuthenticationMethods publickey,password")
+    try:
+        with pytest.raises(LabError, match=r"refused the log-in: it wants a password or a code besides"):
+            Host.connect(server.access, deadline=20)
+    finally:
+        server.stop()
+    assert capsys.readouterr() == ("", "")
+
+
 def test_the_way_survives_json(config):
     import json
 

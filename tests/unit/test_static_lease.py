@@ -31,7 +31,9 @@ def claim(sshd, tmp_path):
 
     def make(run="run-a", at="host", **more):
         folder = str(tmp_path / at)
-        return Claim(sshd.access, secrets.token_hex(4), run, (), expiry=60, folder=folder, **more)
+        return Claim(
+            sshd.access, secrets.token_hex(4), run, (), "forward of c", expiry=60, folder=folder, **more
+        )
 
     return make
 
@@ -48,7 +50,8 @@ def test_one_has_it_the_other_is_told_who(host, claim):
     assert taken.holder is None
     assert taken.machine
     refused = second.take(host)
-    assert (refused.holder.owner, refused.holder.run) == (owner(), "run-a")
+    who = refused.holder
+    assert (who.owner, who.run, who.purpose, who.waits) == (owner(), "run-a", "forward of c", False)
     assert second.free(host) == (False, ())
     assert first.free(host) == (True, ())
     assert first.free(host) == (False, ())
@@ -131,6 +134,56 @@ def test_a_dead_owners_lease_is_taken_over_and_all_of_its_run_ended(host, claim,
     assert not capture.exists()
     assert dead.free(host) == (False, ())
     assert next_one.free(host) == (True, ())
+
+
+def test_an_end_that_was_cut_off_is_taken_up_by_whoever_comes_next(host, claim):
+    """As when the connection breaks while a host is put back in order; its owner starts nothing more."""
+    mine, other = claim("run-a"), claim("run-b")
+    mine.take(host)
+    folder = Path(mine.folder)
+    before = (folder / "before").read_text()
+    (folder / "before").write_text(f"{before}driver 0000:7f:1f.7 none -\n")
+    (folder / "lease").write_text("-" + (folder / "lease").read_text())
+    with Host.connect(mine.way(), deadline=30) as leased, pytest.raises(LabError, match="was lost"):
+        leased.run("true", timeout=30)
+    taken = other.take(host)
+    assert taken.holder is None
+    assert taken.untidy == ("0000:7f:1f.7 is no longer there",)
+    assert other.free(host) == (True, ())
+
+
+def test_who_waits_for_longer_gets_it_first_unless_he_has_gone(host, claim):
+    holder, old, new = claim("run-a"), claim("run-old"), claim("run-new")
+    holder.take(host)
+    assert not old.take(host).holder.waits
+    (file,) = Path(old.folder).glob("waits-*")
+    first, last, *who = file.read_text().split(" ")
+    file.write_text(" ".join([str(int(first) - 70), last, *who]))
+    assert holder.free(host)[0]
+    told = new.take(host).holder
+    assert (told.waits, told.run, told.purpose) == (True, "run-old", "forward of c")
+    assert told.seconds >= 70
+    assert "it is the turn of" in line(host, {"one": new})[0]._words("one", told)
+    file.write_text(" ".join([str(int(first) - 70), str(int(last) - 20), *who]))
+    assert new.take(host).holder is None
+    assert not old.take(host).holder.waits
+    assert new.free(host)[0]
+    assert old.take(host).holder is None
+    assert old.free(host)[0]
+    assert sorted(path.name for path in Path(old.folder).iterdir()) == ["lock"]
+
+
+def test_the_nic_that_the_host_is_reached_through_is_told(host, claim):
+    found = [path.parts[5:8:2] for path in Path("/sys/bus/pci/devices").glob("*/net/*")]
+    found += [path.parts[5:9:3] for path in Path("/sys/bus/pci/devices").glob("*/virtio*/net/*")]
+    route = subprocess.check_output(["ip", "route", "get", "192.0.2.1"], text=True)
+    nics = [pci for pci, name in found if f" dev {name} " in route]
+    if not nics:
+        pytest.skip("this machine's way out is no NIC on PCI")
+    mine = replace(claim(), nics=tuple(nics), peer="192.0.2.1")
+    assert mine.take(host).ways == tuple(nics)
+    assert replace(mine, peer="127.0.0.1").take(host).ways == ()
+    assert mine.free(host)[0]
 
 
 def test_nics_are_found_by_either_address_and_missing_ones_told(host, claim):
@@ -227,7 +280,7 @@ def test_all_hosts_are_taken_or_none(host, claim):
         waiting.stand()
     assert len(said) == 1
     assert said[0].startswith(f"two's host {mine['two'].access.address} has been held for ")
-    assert said[0].endswith(f" s by {owner()} (run run-z); waiting")
+    assert said[0].endswith(f" s by {owner()} for forward of c (run run-z); waiting")
     assert told
     free = claim("run-o", at="one")
     assert free.take(host).holder is None

@@ -15,7 +15,7 @@ from pytest_ixy.errors import LabError, NotOfferedError, UsageError
 from pytest_ixy.providers import registry
 from pytest_ixy.providers.base import Testbed
 from pytest_ixy.providers.static.provider import Static, _found
-from pytest_ixy.providers.static.tenancy import Nic, Taken
+from pytest_ixy.providers.static.tenancy import Nic, Taken, purpose
 from pytest_ixy.settings import resolve
 from pytest_ixy.topology import PciAddresses, forward_topology
 
@@ -91,6 +91,19 @@ def test_a_nic_that_is_not_there_is_told():
     answers = taken(pcap=["0000:01:00.0"], fwd=["0000:02:00.0", ""], pktgen=["0000:03:00.0"])
     with pytest.raises(LabError, match="The host of fwd has no NIC with the address"):
         _found(TOPOLOGY, answers)
+
+
+def test_the_nic_that_the_host_is_reached_through_is_refused():
+    answers = taken(pcap=["0000:01:00.0"], fwd=["0000:02:00.0", "0000:02:00.1"], pktgen=["0000:03:00.0"])
+    answers["fwd"] = replace(answers["fwd"], ways=("0000:02:00.1",))
+    with pytest.raises(LabError, match=r"The host of fwd is reached through its NIC 0000:02:00.1"):
+        _found(TOPOLOGY, answers)
+
+
+def test_others_are_told_what_a_run_is_for_but_no_credentials():
+    asked = resolve(cli={"repo": "https://anna:secret@example.org/some/ixy"}, environ={}, ini={})
+    assert purpose(asked) == "forward of https://***@example.org/some/ixy"
+    assert purpose(replace(asked, repo=None)) == "forward"
 
 
 def test_the_page_shows_a_table_that_is_accepted_and_names_all_keys():

@@ -76,7 +76,7 @@ class Line:
         if answer.dead:
             dead = answer.dead
             self.say(
-                f"{self._address(node)} was held by {dead.owner} (run {dead.run}), of which nothing was "
+                f"{self._address(node)} was held by {_who(dead)}, of which nothing was "
                 f"heard for {spell(dead.seconds)}; its lease was taken over and the host put in order"
             )
         for words in answer.untidy:
@@ -86,8 +86,16 @@ class Line:
         return f"{node}'s host {self.claims[node].access.address}"
 
     def _words(self, node: str, holder: Holder) -> str:
-        since = spell(holder.seconds)
-        return f"{self._address(node)} has been held for {since} by {holder.owner} (run {holder.run})"
+        since, who = spell(holder.seconds), _who(holder)
+        if holder.waits:
+            return f"{self._address(node)} is free, but it is the turn of {who}, who has waited for {since}"
+        return f"{self._address(node)} has been held for {since} by {who}"
+
+
+def _who(holder: Holder) -> str:
+    """Who it is, and what for."""
+    purpose = f" for {holder.purpose}" if holder.purpose else ""
+    return f"{holder.owner}{purpose} (run {holder.run})"
 
 
 def spell(seconds: float) -> str:

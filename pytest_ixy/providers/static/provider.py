@@ -18,7 +18,7 @@ from pytest_ixy.providers.base import Counters, Testbed
 from pytest_ixy.providers.static import plan, slip
 from pytest_ixy.providers.static.heart import Heart
 from pytest_ixy.providers.static.line import Line
-from pytest_ixy.providers.static.tenancy import Claim, Nic, Taken, script
+from pytest_ixy.providers.static.tenancy import Claim, Nic, Taken, purpose, script
 from pytest_ixy.remote import Host
 from pytest_ixy.settings import Settings
 from pytest_ixy.topology import Node, Topology, forward_topology
@@ -56,7 +56,8 @@ class Static:
             self._enter(places, settings.timeouts.connect)
             for name in plan.in_line(places):
                 place = places[name]
-                claim = Claim(place.access, token, book.run, place.nics).housed(self._hosts[name])
+                claim = Claim(place.access, token, book.run, place.nics, purpose(settings))
+                claim = claim.housed(self._hosts[name])
                 self._slips[name] = slip.write(claim, book, scratch)
                 self._claims[name] = claim
             wait = timespan.parse(plan.table(settings).wait).total_seconds()
@@ -182,6 +183,11 @@ def _found(topology: Topology, taken: Mapping[str, Taken]) -> Topology:
 
 
 def _node(node: Node, taken: Taken) -> Node:
+    if taken.ways:
+        raise LabError(
+            f"The host of {node.name} is reached through its NIC {taken.ways[0]}: that is no test NIC.",
+            hint="give the address of another NIC in [static]",
+        )
     found = [_there(node.name, asked, nic) for asked, nic in taken.nics]
     return replace(
         node, nics=tuple(replace(nic, pci=one.pci) for nic, one in zip(node.nics, found, strict=True))

@@ -11,9 +11,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from pytest_ixy import source
 from pytest_ixy.errors import LabError
 from pytest_ixy.printable import one_line
 from pytest_ixy.remote import Access, Host
+from pytest_ixy.settings import Settings
 
 FOLDER = "/run/pytest-ixy"
 EXPIRY = 60
@@ -24,6 +26,7 @@ VARIABLE = "PYTEST_IXY_LEASE"
 """Every command that is run under a lease has its token in this variable, by which it is found."""
 UNFIT = re.compile(r"[^A-Za-z0-9_.@:-]")
 LINES = 200
+AT_HOME = re.compile(r"ixy:([0-9A-Fa-f.:]*)\S* (/.*)")
 GUARD = """
 {{ IFS= read -r ixy_token <{file}; }} 2>/dev/null
 [[ $ixy_token == {token} ]] || {{ echo "ixy: refused this run's lease of the host was lost" >&2; exit 1; }}
@@ -41,11 +44,21 @@ class Nic:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who has a lease: `owner` is user@machine, `run` a run's id, `seconds` how long already."""
+    """Who has a lease.
+
+    Attributes:
+        owner: user@machine.
+        run: A run's id.
+        purpose: What that is for, in words.
+        seconds: How long already.
+        waits: True for who has nothing yet, but has waited for longer, so that it is his turn.
+    """
 
     owner: str
     run: str
+    purpose: str
     seconds: int
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,7 @@ class Taken:
         machine: Name of this lease's host, the same for all who ask under one token.
         nics: The NICs that were asked for, by what they were asked for.
         untidy: What a dead owner left and could not be put back, in words.
+        ways: NICs among those that were asked for through which the host is reached.
     """
 
     holder: Holder | None = None
@@ -65,6 +79,7 @@ class Taken:
     machine: str = ""
     nics: tuple[tuple[str, Nic | None], ...] = ()
     untidy: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,9 @@ class Claim:
         access: The way to the host.
         token: The same for all hosts of a testbed; nobody else has it.
         run: The run's id.
+        purpose: What it is for, in words.
         nics: PCI or MAC addresses.
+        peer: The address that the host knows us by; empty while it is not known.
         place: Absolute path of the run's folder on the host; empty while it is not known.
         expiry: Seconds; see `EXPIRY`.
         folder: Where the lease lies.
@@ -85,6 +102,8 @@ class Claim:
     token: str
     run: str
     nics: tuple[str, ...]
+    purpose: str = ""
+    peer: str = ""
     place: str = ""
     expiry: int = EXPIRY
     folder: str = FOLDER
@@ -99,12 +118,13 @@ class Claim:
         return cls(**{**data, "access": Access.from_dict(data["access"]), "nics": tuple(data["nics"])})
 
     def housed(self, host: Host) -> Claim:
-        """With the run's folder on that host, in the home of the user; LabError when there is none."""
-        said = host.run("printf '%s\\n' \"ixy:$HOME\"", timeout=TIMEOUT)
-        homes = [line[4:] for line in said.output.splitlines() if line.startswith("ixy:/")]
-        if not homes:
+        """With what only the host can tell; LabError when the user has no home there."""
+        said = host.run("printf '%s\\n' \"ixy:${SSH_CONNECTION%% *} $HOME\"", timeout=TIMEOUT)
+        found = [form for line in said.output.splitlines() if (form := AT_HOME.fullmatch(line))]
+        if not found:
             raise LabError(f"node {self.access.name}: {self.access.address} has no home folder.")
-        return replace(self, place=f"{homes[-1]}/.cache/pytest-ixy/{self.run}/{self.access.name}")
+        peer, home = found[-1].groups()
+        return replace(self, peer=peer, place=f"{home}/.cache/pytest-ixy/{self.run}/{self.access.name}")
 
     def way(self) -> Access:
         """The way to the leased host for whoever runs something there; closed once the lease is lost."""
@@ -116,15 +136,17 @@ class Claim:
         lines = self._ask(host, "take")
         said = [line.split(" ") for line in lines]
         taken = [words[1] for words in said if words[0] == "taken" and len(words) > 1]
-        holders = {words[0]: _holder(words) for words in said if words[0] in {"held", "dead"}}
-        if not taken and "held" not in holders:
+        holders = {words[0]: _holder(words) for words in said if words[0] in {"held", "dead", "next"}}
+        holder = holders.get("held") or holders.get("next")
+        if not taken and holder is None:
             raise self._failure("; ".join(lines[-3:]))
         return Taken(
-            holder=None if taken else holders["held"],
+            holder=None if taken else holder,
             dead=holders.get("dead"),
             machine=taken[-1] if taken else "",
             nics=tuple(_nic(words) for words in said if words[0] == "nic" and len(words) > 1),
             untidy=untidy(lines),
+            ways=tuple(words[1] for words in said if words[0] == "way" and len(words) > 1),
         )
 
     def free(self, host: Host) -> tuple[bool, tuple[str, ...]]:
@@ -137,8 +159,9 @@ class Claim:
     def _ask(self, host: Host, action: str) -> list[str]:
         given = {"ACTION": action, "FOLDER": self.folder, "TOKEN": self.token, "RUN": self.run}
         given |= {"OWNER": owner(), "EXPIRY": str(self.expiry), "PLACE": self.place}
-        given["NICS"] = " ".join(self.nics)
-        done = host.run(script("lease.bash"), timeout=TIMEOUT, root=True, environment=given)
+        given |= {"NICS": " ".join(self.nics), "PEER": self.peer, "PURPOSE": self.purpose}
+        both = script("state.bash") + script("lease.bash")
+        done = host.run(both, timeout=TIMEOUT, root=True, environment=given)
         lines = [one_line(line)[:300] for line in done.output.splitlines()[:LINES]]
         if not done.ok:
             raise self._failure("; ".join(lines[-3:]) or "no answer in time")
@@ -157,6 +180,12 @@ def owner() -> str:
     return UNFIT.sub("_", f"{user}@{platform.node()}")[:100]
 
 
+def purpose(settings: Settings) -> str:
+    """What the run is for, for others who wait: the scenario and the repository, without its credentials."""
+    of = f" of {source.parse(settings.repo).shown}" if settings.repo else ""
+    return one_line(settings.scenario + of)[:100]
+
+
 def untidy(lines: list[str]) -> tuple[str, ...]:
     """What could not be put back, in words."""
     return tuple(line.removeprefix("untidy ") for line in lines if line.startswith("untidy "))[:10]
@@ -164,7 +193,8 @@ def untidy(lines: list[str]) -> tuple[str, ...]:
 
 def _holder(words: list[str]) -> Holder:
     seconds, owner, run = (*words[1:4], "", "", "")[:3]
-    return Holder(owner, run, int(seconds) if seconds.isdecimal() and seconds.isascii() else 0)
+    number = int(seconds) if seconds.isdecimal() and seconds.isascii() else 0
+    return Holder(owner, run, " ".join(words[4:])[:100], number, waits=words[0] == "next")
 
 
 def _nic(words: list[str]) -> tuple[str, Nic | None]:

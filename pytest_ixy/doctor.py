@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from pytest_ixy import check, paths, programs, sweep
 from pytest_ixy.check import Check, State
 from pytest_ixy.errors import IxyError
 from pytest_ixy.providers.qemu import checks as qemu
+from pytest_ixy.providers.static import checks as static
 from pytest_ixy.settings import Settings
 
 GIB = 1 << 30
@@ -28,7 +29,7 @@ Probe = Callable[[Settings], Check | None]
 
 def examine(settings: Settings) -> Iterator[Check]:
     """Look at everything that a run with these settings needs, one after the other; never raises."""
-    for probe in PROBES:
+    for probe in (*BEFORE, *OF_PROVIDER.get(settings.provider, ()), leftovers):
         found = _guarded(probe, settings)
         if found is not None:
             yield found
@@ -171,4 +172,5 @@ def leftovers(_settings: Settings) -> Check:
     return Check("leftovers", State.WARN, f"of {len(found)} killed: {runs}", "pytest-ixy sweep")
 
 
-PROBES: tuple[Probe, ...] = (python, python_packages, git, setpriv, *qemu.PROBES, disk, memory, leftovers)
+BEFORE: tuple[Probe, ...] = (python, python_packages, git, setpriv)
+OF_PROVIDER: Mapping[str, tuple[Probe, ...]] = {"qemu": (*qemu.PROBES, disk, memory), "static": static.PROBES}

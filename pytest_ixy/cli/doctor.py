@@ -20,6 +20,8 @@ something, networks are made and unmade. Nothing is changed or left behind.
 examples:
   pytest-ixy doctor
   pytest-ixy doctor --ixy-accel=kvm      KVM must work
+  pytest-ixy doctor --ixy-provider=static --ixy-config=config.toml
+                                         logs in to the hosts and looks at them
   pytest-ixy doctor && pytest --ixy-repo=OWNER/NAME
 """
 
@@ -33,7 +35,7 @@ def add(commands: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    options.add(parser)
+    options.add(parser, "provider")
     parser.set_defaults(run=run)
 
 
@@ -56,8 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(check: Check) -> None:
     say(f"{mark(check.state, 7)}  {check.name:<16}  {check.text}")
-    if check.mend:
-        say(f"{'':27}{check.mend}")
+    for line in check.mend.splitlines():
+        say(f"{'':27}{line.strip()}")
 
 
 def install(packages: list[str]) -> str:

@@ -11,11 +11,11 @@ from pytest_ixy.settings import Settings, resolve
 SHARED = ("config", "image", "accel", "memory", "offline")
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Add what tells the machines of a run: `--ixy-accel` and so on."""
+def add(parser: argparse.ArgumentParser, *more: str) -> None:
+    """Add what tells the machines of a run: `--ixy-accel` and so on; and `more` options by name."""
     group = parser.add_argument_group("what runs will be told", "the same options as pytest's, see there")
     for option in OPTIONS:
-        if option.name not in SHARED:
+        if option.name not in {*SHARED, *more}:
             continue
         text = f"{option.help}. Also {option.variable}".replace("%", "%%")
         if option.type is bool:

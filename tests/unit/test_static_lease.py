@@ -15,9 +15,10 @@ from sshd import needs_root, until
 from pytest_ixy import ledger, shell, sweep
 from pytest_ixy.errors import LabError
 from pytest_ixy.providers.static import slip
+from pytest_ixy.providers.static.answers import Nic
 from pytest_ixy.providers.static.heart import Heart
 from pytest_ixy.providers.static.line import Line, spell
-from pytest_ixy.providers.static.tenancy import VARIABLE, Claim, Nic, owner
+from pytest_ixy.providers.static.tenancy import VARIABLE, Claim, owner
 from pytest_ixy.remote import Host
 from pytest_ixy.spots import Spot
 

@@ -14,8 +14,9 @@ from pytest_ixy.config import Config, StaticNode, StaticTable
 from pytest_ixy.errors import LabError, NotOfferedError, UsageError
 from pytest_ixy.providers import registry
 from pytest_ixy.providers.base import Testbed
+from pytest_ixy.providers.static.answers import Nic, Taken
 from pytest_ixy.providers.static.provider import Static, _found
-from pytest_ixy.providers.static.tenancy import Nic, Taken, purpose
+from pytest_ixy.providers.static.tenancy import purpose
 from pytest_ixy.settings import resolve
 from pytest_ixy.topology import PciAddresses, forward_topology
 

@@ -3,7 +3,7 @@
 # left.
 #
 # FOLDER   where the lease lies
-# ACTION   take or free
+# ACTION   take, free, or look, which changes nothing
 # TOKEN    of whoever asks
 # OWNER    user@machine
 # RUN      the run's id
@@ -15,17 +15,21 @@
 #
 # Answers are lines: "held SINCE OWNER RUN PURPOSE", or "dead AGE OWNER RUN PURPOSE" when it was taken over, "next WAITED
 # OWNER RUN PURPOSE" when it is another's turn, "untidy WORDS" for what could not be put back, "nic GIVEN PCI MAC",
-# "way NIC INTERFACE" for a NIC that the host is reached through, and at last "taken MACHINE", "freed" or "other".
+# "way NIC INTERFACE" for a NIC that the host is reached through, and at last "taken MACHINE", "freed", "other" or
+# "looked". Who looks is also told "lacks PROGRAM" and "pages NUMBER SIZE".
 
 MOMENT=15 # seconds that somebody who waits may be silent
 
 shopt -s nullglob
 LC_ALL=C
 umask 022
-mkdir -p -- "$FOLDER" && cd -- "$FOLDER" || exit 1
-command -v flock >/dev/null || { echo "this host has no flock (util-linux)"; exit 1; }
-exec 9>lock
-flock -w 60 9 || { echo "another program keeps the lock of $FOLDER"; exit 1; }
+
+enter() { # the folder, alone
+    mkdir -p -- "$FOLDER" && cd -- "$FOLDER" || exit 1
+    command -v flock >/dev/null || { echo "this host has no flock (util-linux)"; exit 1; }
+    exec 9>lock
+    flock -w 60 9 || { echo "another program keeps the lock of $FOLDER"; exit 1; }
+}
 
 clock() { read -r now _ </proc/uptime; now=${now%.*}; }
 
@@ -96,15 +100,19 @@ put_back() {
     [[ ! -e lease ]]
 } 2>/dev/null
 
-tell() {
+look_for() { # the NICs; then COMMAND ADDRESS for each that is there
     local nic found
     for nic in $NICS; do
         found=$(address "$nic")
         echo "nic $nic $found"
         [[ $found ]] || continue
         ways "$nic" "${found%% *}"
-        record_nic "${found%% *}"
+        "$@" "${found%% *}"
     done
+}
+
+tell() {
+    look_for record_nic
     printf '%s\n' "$PLACE" >>places
     echo "taken $machine"
 }
@@ -139,4 +147,17 @@ free() {
     if load && [[ $token == "$TOKEN" ]]; then put_back && echo freed; else echo other; fi
 }
 
+look() {
+    local program folder total
+    for program in $PROGRAMS; do command -v "$program" >/dev/null || echo "lacks $program"; done
+    look_for true
+    for folder in /sys/kernel/mm/hugepages/hugepages-*; do
+        read -r total <"$folder/nr_hugepages" && echo "pages $total ${folder##*-}"
+    done
+    clock
+    cd -- "$FOLDER" 2>/dev/null && load && (($(age) < expiry)) && echo "held $((now - since)) $owner $run $purpose"
+    echo looked
+}
+
+[[ $ACTION == look ]] || enter
 "$ACTION"

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pytest_ixy.errors import LabError
-from pytest_ixy.providers.static.tenancy import Claim, Holder, Taken
+from pytest_ixy.providers.static.answers import Holder, Taken
+from pytest_ixy.providers.static.tenancy import Claim
 from pytest_ixy.remote import Host
 
 PAUSE = 2.0
@@ -76,7 +77,7 @@ class Line:
         if answer.dead:
             dead = answer.dead
             self.say(
-                f"{self._address(node)} was held by {_who(dead)}, of which nothing was "
+                f"{self._address(node)} was held by {who(dead)}, of which nothing was "
                 f"heard for {spell(dead.seconds)}; its lease was taken over and the host put in order"
             )
         for words in answer.untidy:
@@ -86,13 +87,18 @@ class Line:
         return f"{node}'s host {self.claims[node].access.address}"
 
     def _words(self, node: str, holder: Holder) -> str:
-        since, who = spell(holder.seconds), _who(holder)
         if holder.waits:
-            return f"{self._address(node)} is free, but it is the turn of {who}, who has waited for {since}"
-        return f"{self._address(node)} has been held for {since} by {who}"
+            waited = f"who has waited for {spell(holder.seconds)}"
+            return f"{self._address(node)} is free, but it is the turn of {who(holder)}, {waited}"
+        return f"{self._address(node)} {held(holder)}"
 
 
-def _who(holder: Holder) -> str:
+def held(holder: Holder) -> str:
+    """Since when who has it, and what for."""
+    return f"has been held for {spell(holder.seconds)} by {who(holder)}"
+
+
+def who(holder: Holder) -> str:
     """Who it is, and what for."""
     purpose = f" for {holder.purpose}" if holder.purpose else ""
     return f"{holder.owner}{purpose} (run {holder.run})"

@@ -16,9 +16,10 @@ from pytest_ixy.parallel import all_at_once
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Testbed
 from pytest_ixy.providers.static import plan, slip
+from pytest_ixy.providers.static.answers import Nic, Taken
 from pytest_ixy.providers.static.heart import Heart
 from pytest_ixy.providers.static.line import Line
-from pytest_ixy.providers.static.tenancy import Claim, Nic, Taken, purpose, script
+from pytest_ixy.providers.static.tenancy import Claim, purpose, script
 from pytest_ixy.remote import Host
 from pytest_ixy.settings import Settings
 from pytest_ixy.topology import Node, Topology, forward_topology

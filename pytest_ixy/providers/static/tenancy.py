@@ -6,6 +6,7 @@ import getpass
 import platform
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,7 @@ from typing import Any
 from pytest_ixy import source
 from pytest_ixy.errors import LabError
 from pytest_ixy.printable import one_line
+from pytest_ixy.providers.static.answers import Sight, Taken, sight, taken, untidy
 from pytest_ixy.remote import Access, Host
 from pytest_ixy.settings import Settings
 
@@ -32,54 +34,6 @@ GUARD = """
 [[ $ixy_token == {token} ]] || {{ echo "ixy: refused this run's lease of the host was lost" >&2; exit 1; }}
 unset ixy_token"""
 """Whose lease was taken over starts nothing more: not even in the seconds before a heartbeat tells."""
-
-
-@dataclass(frozen=True)
-class Nic:
-    """A NIC as the host knows it; `mac` is None when no driver of the kernel has it."""
-
-    pci: str
-    mac: str | None
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who has a lease.
-
-    Attributes:
-        owner: user@machine.
-        run: A run's id.
-        purpose: What that is for, in words.
-        seconds: How long already.
-        waits: True for who has nothing yet, but has waited for longer, so that it is his turn.
-    """
-
-    owner: str
-    run: str
-    purpose: str
-    seconds: int
-    waits: bool = False
-
-
-@dataclass(frozen=True)
-class Taken:
-    """The answer to who asked for a lease.
-
-    Attributes:
-        holder: Somebody else, who has it.
-        dead: Who had it, had died, and was cleaned up after.
-        machine: Name of this lease's host, the same for all who ask under one token.
-        nics: The NICs that were asked for, by what they were asked for.
-        untidy: What a dead owner left and could not be put back, in words.
-        ways: NICs among those that were asked for through which the host is reached.
-    """
-
-    holder: Holder | None = None
-    dead: Holder | None = None
-    machine: str = ""
-    nics: tuple[tuple[str, Nic | None], ...] = ()
-    untidy: tuple[str, ...] = ()
-    ways: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,20 +88,17 @@ class Claim:
     def take(self, host: Host) -> Taken:
         """Ask for the lease; LabError when the host cannot tell."""
         lines = self._ask(host, "take")
-        said = [line.split(" ") for line in lines]
-        taken = [words[1] for words in said if words[0] == "taken" and len(words) > 1]
-        holders = {words[0]: _holder(words) for words in said if words[0] in {"held", "dead", "next"}}
-        holder = holders.get("held") or holders.get("next")
-        if not taken and holder is None:
+        answer = taken(lines)
+        if answer is None:
             raise self._failure("; ".join(lines[-3:]))
-        return Taken(
-            holder=None if taken else holder,
-            dead=holders.get("dead"),
-            machine=taken[-1] if taken else "",
-            nics=tuple(_nic(words) for words in said if words[0] == "nic" and len(words) > 1),
-            untidy=untidy(lines),
-            ways=tuple(words[1] for words in said if words[0] == "way" and len(words) > 1),
-        )
+        return answer
+
+    def look(self, host: Host, programs: Iterable[str]) -> Sight:
+        """What the host is like, without leasing it; LabError when it cannot tell."""
+        lines = self._ask(host, "look", PROGRAMS=" ".join(programs))
+        if "looked" not in lines:
+            raise self._failure("; ".join(lines[-3:]))
+        return sight(lines)
 
     def free(self, host: Host) -> tuple[bool, tuple[str, ...]]:
         """Give the lease back and put the host in order; whether it was ours, and what could not be."""
@@ -156,8 +107,8 @@ class Claim:
             raise self._failure("; ".join(lines[-3:]))
         return "freed" in lines, untidy(lines)
 
-    def _ask(self, host: Host, action: str) -> list[str]:
-        given = {"ACTION": action, "FOLDER": self.folder, "TOKEN": self.token, "RUN": self.run}
+    def _ask(self, host: Host, action: str, **more: str) -> list[str]:
+        given = {**more, "ACTION": action, "FOLDER": self.folder, "TOKEN": self.token, "RUN": self.run}
         given |= {"OWNER": owner(), "EXPIRY": str(self.expiry), "PLACE": self.place}
         given |= {"NICS": " ".join(self.nics), "PEER": self.peer, "PURPOSE": self.purpose}
         both = script("state.bash") + script("lease.bash")
@@ -184,22 +135,6 @@ def purpose(settings: Settings) -> str:
     """What the run is for, for others who wait: the scenario and the repository, without its credentials."""
     of = f" of {source.parse(settings.repo).shown}" if settings.repo else ""
     return one_line(settings.scenario + of)[:100]
-
-
-def untidy(lines: list[str]) -> tuple[str, ...]:
-    """What could not be put back, in words."""
-    return tuple(line.removeprefix("untidy ") for line in lines if line.startswith("untidy "))[:10]
-
-
-def _holder(words: list[str]) -> Holder:
-    seconds, owner, run = (*words[1:4], "", "", "")[:3]
-    number = int(seconds) if seconds.isdecimal() and seconds.isascii() else 0
-    return Holder(owner, run, " ".join(words[4:])[:100], number, waits=words[0] == "next")
-
-
-def _nic(words: list[str]) -> tuple[str, Nic | None]:
-    pci, mac = (*words[2:4], "", "")[:2]
-    return words[1], Nic(pci, mac or None) if pci else None
 
 
 @cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from pytest_ixy.settings import resolve
 from pytest_ixy.testbed import Owner, Workspace, close, connect, run_id
 from pytest_ixy.topology import forward_topology
 
-FEW = "--ixy-packets=2000"
+FEW, LONG = "--ixy-packets=2000", "--ixy-packets=100000000"
+TAKEN_OVER = "its lease was taken over and the host put in order"
 SLOW = "--rate 3000"
 """Nobody paces pktgen here."""
 STATE = """
@@ -69,6 +72,7 @@ def users(tmp_path):
     for name in ("anna", "ben"):
         (tmp_path / name / "run").mkdir(parents=True)
         made.append(Runner(tmp_path / name / "run", tmp_path / name / "state"))
+        made[-1].seen = set()
     yield made
     for runner in made:
         runner.end()
@@ -79,51 +83,105 @@ def state(hosts):
 
 
 def until_in_trial(runner, process):
-    while not list((runner.folder / "ixy-artifacts").glob("*/roles/pktgen.log")):
+    """Until pktgen runs in the newest of the user's runs."""
+    folder, seen = runner.folder / "ixy-artifacts", runner.seen
+    while not (found := set(folder.glob("*/roles/pktgen.log")) - seen):
         assert process.poll() is None, runner.output
         time.sleep(0.1)
+    seen |= found
 
 
-def test_two_who_want_the_hosts_have_them_one_after_the_other_even_if_one_is_killed(
-    hosts, config, users, target
-):
+def let_a_minute_pass(hosts):
+    """As if nothing had been heard of the owner for so long."""
+    for host in hosts.values():
+        host.run("echo -100 | tee /run/pytest-ixy/beat-*", timeout=60, root=True, check=True)
+
+
+def leases(hosts, what="lease"):
+    return [name for name, host in hosts.items() if host.run(f"ls /run/pytest-ixy/{what}", timeout=60).ok]
+
+
+def command(runner, *arguments):
+    program = str(Path(sys.executable).with_name("pytest-ixy"))
+    return subprocess.run(
+        [program, *arguments], cwd=runner.folder, env=runner.environment, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def is_green(result):
+    assert result.returncode == 0, result.output
+    assert result.outcomes.keys() >= ALL
+    assert not result.having("failure") | result.having("error")
+
+
+def test_hosts_go_from_one_to_the_next_even_if_he_is_killed_or_stopped(hosts, config, users, target):
     anna, ben = users
     before = state(hosts)
     folder, option = target(pktgen=SLOW), f"--ixy-config={config}"
 
     first = anna.start(folder, option, FEW)
-    while not all(host.run("test -e /run/pytest-ixy/lease", timeout=60).ok for host in hosts.values()):
+    while leases(hosts) != list(hosts):
         assert first.poll() is None, anna.output
-    second = ben.start(folder, option, "--ixy-packets=100000000", "-n1")
+    second = ben.start(folder, option, LONG, "-n1")
     ben.until("; waiting", second)
-    result = anna.finish(first)
-    assert result.returncode == 0, result.output
-    assert result.outcomes.keys() >= ALL
-    assert not result.having("failure") | result.having("error")
+    is_green(anna.finish(first))
     (run,) = [path.name for path in (anna.folder / "ixy-artifacts").iterdir()]
+    assert " for forward of /" in ben.output
     assert f"(run {run}); waiting" in ben.output
+    anna.seen |= set((anna.folder / "ixy-artifacts").glob("*/roles/pktgen.log"))
 
     until_in_trial(ben, second)
     os.kill(second.pid, signal.SIGKILL)
     second.wait()
-    third = anna.start(folder, option, FEW)
+    third = anna.start(folder, option, LONG)
     anna.until("; waiting", third)
-    for host in hosts.values():  # as if a minute had passed
-        host.run("echo -100 | tee /run/pytest-ixy/beat-*", timeout=60, root=True, check=True)
-    third = anna.finish(third)
-    assert third.returncode == 0, third.output
-    assert "its lease was taken over and the host put in order" in third.output
+    let_a_minute_pass(hosts)
+    until_in_trial(anna, third)
+    assert TAKEN_OVER in anna.output
+
+    os.kill(third.pid, signal.SIGSTOP)  # as a computer that falls asleep and does not know of it
+    let_a_minute_pass(hosts)
+    fourth = ben.start(folder, option, FEW)
+    ben.until(TAKEN_OVER, fourth)
+    os.kill(third.pid, signal.SIGCONT)
+    asleep = anna.finish(third)
+    assert asleep.returncode == 1, asleep.output
+    assert asleep.having("error")
+    assert not asleep.having("failure")
+    is_green(ben.finish(fourth))
     assert state(hosts) == before
-    assert leftovers(Path(anna.environment["XDG_STATE_HOME"])) == []
+    assert [leftovers(Path(user.environment["XDG_STATE_HOME"])) for user in users] == [[], []]
 
 
-def test_an_interrupted_run_gives_the_hosts_back_as_they_were(hosts, config, users, target):
+def test_hosts_are_given_back_as_they_were_however_a_run_ends(hosts, config, users, target):
+    (anna, ben), option = users, f"--ixy-config={config}"
     before, folder = state(hosts), target(pktgen=SLOW)
-    for user, number in zip(users, (signal.SIGINT, signal.SIGTERM), strict=True):
-        process = user.start(folder, f"--ixy-config={config}", "--ixy-packets=100000000")
-        until_in_trial(user, process)
-        assert state(hosts) != before
-        os.kill(process.pid, number)
-        assert user.finish(process, timeout=60).returncode == 2
-        assert state(hosts) == before
-        assert leftovers(Path(user.environment["XDG_STATE_HOME"])) == []
+    assert "nobody has it" in command(ben, "doctor", option).stdout
+
+    process = anna.start(folder, option, LONG)
+    until_in_trial(anna, process)
+    assert state(hosts) != before
+    for number in (signal.SIGINT, signal.SIGTERM):
+        waiting = ben.start(folder, option, *(["-n1"] if number == signal.SIGTERM else []))
+        ben.until("; waiting", waiting)
+        os.kill(waiting.pid, number)
+        assert ben.finish(waiting, timeout=60).returncode == 2
+        assert leases(hosts, "waits-*") == []
+        assert leftovers(Path(ben.environment["XDG_STATE_HOME"])) == []
+    os.kill(process.pid, signal.SIGTERM)
+    assert anna.finish(process, timeout=60).returncode == 2
+    assert state(hosts) == before
+
+    process = ben.start(folder, option, LONG, "--ixy-keep=always")
+    until_in_trial(ben, process)
+    os.kill(process.pid, signal.SIGINT)
+    assert ben.finish(process, timeout=60).returncode == 2
+    host = hosts["fwd"]
+    host.run("echo 1 >$(ls /run/pytest-ixy/beat-*)", timeout=60, root=True, check=True)
+    assert host.run("until ! grep -qx 1 /run/pytest-ixy/beat-*; do sleep 1; done", timeout=60).ok
+    assert "has been held for" in command(anna, "doctor", option).stdout
+    assert command(ben, "ssh", "fwd", "--", "ls fwd").stdout == "fwd\n"
+    assert command(ben, "release").returncode == 0
+    assert state(hosts) == before
+    assert [leftovers(Path(user.environment["XDG_STATE_HOME"])) for user in users] == [[], []]

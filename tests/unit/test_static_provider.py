@@ -44,6 +44,10 @@ def test_nobody_counts_and_nobody_pulls_cables(provider, testbed):
         provider.link(testbed, "fwd", 0, up=False)
 
 
+def test_one_testbed_can_exist_at_once(provider):
+    assert provider.capacity(resolve(cli={}, environ={}, ini={})) == 1
+
+
 def test_once_a_lease_is_lost_no_trial_begins_or_ends_well(provider, testbed):
     Path(testbed.private["lost"]).write_text("node fwd: the lease was lost")
     assert provider.ended(testbed, "fwd") == "node fwd: the lease was lost"

@@ -46,6 +46,10 @@ class Static:
             raise UsageError("The provider static cannot cut hosts off the internet (--ixy-offline).")
         plan.plan(forward_topology(settings.pci), settings)
 
+    def capacity(self, settings: Settings) -> int:
+        """One: there is one set of hosts, and a second testbed would wait for the first."""
+        return 1
+
     def provision(
         self, topology: Topology, settings: Settings, book: Ledger, scratch: Path, progress: Progress
     ) -> Testbed:

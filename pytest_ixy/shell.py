@@ -46,7 +46,7 @@ def _file(option: str, path: str) -> str:
 
 def remote(access: Access, spot: Spot, command: str) -> str:
     """What the node's shell is to do: at the spot, as root, run the command; a shell when it is empty."""
-    variables = [f"{name}={value}" for name, value in spot.environment.items()]
+    variables = [f"{name}={value}" for name, value in {**access.environment, **spot.environment}.items()]
     root = ["sudo", "-n"] if access.sudo else []
     inner = ["bash", "-c", command] if command else ["bash"]
     folder = shlex.quote(access.place(spot.folder))

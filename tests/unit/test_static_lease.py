@@ -67,6 +67,8 @@ def test_whose_lease_is_lost_starts_nothing_more(sshd, host, claim, tmp_path):
     with Host.connect(mine.way(), deadline=30) as leased:
         assert leased.run(f"echo ${VARIABLE}", timeout=30).output == f"{mine.token}\n"
         leased.upload(b"data", str(file))
+        visit = shell.remote(leased.access, Spot(str(tmp_path), "", {"A": "b"}), f"echo $A ${VARIABLE}")
+        assert host.run(visit, timeout=30).output == f"b {mine.token}\n"
         age(mine, 100)
         other.take(host)
         before = file.stat()

@@ -27,7 +27,14 @@ ls -d /home/*/.cache/pytest-ixy /run/pytest-ixy/[!l]* /run/pytest-ixy/lease* 2>/
 ls -d /tmp/ixy-* /var/tmp/ixy-* 2>/dev/null
 cat /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages /proc/sys/kernel/core_pattern
 grep hugetlbfs /proc/mounts
-for nic in /sys/bus/pci/devices/0000:00:0[67].0; do readlink $nic/driver; cat $nic/virtio*/net/*/flags; done
+sysctl net.core.gro_normal_batch
+for nic in /sys/bus/pci/devices/0000:00:0[67].0; do
+    readlink $nic/driver
+    cat $nic/virtio*/net/*/{flags,mtu}
+    name=$(ls $nic/virtio*/net)
+    ethtool -k $name
+    sysctl net.ipv6.conf.$name.disable_ipv6
+done
 """
 
 
@@ -69,7 +76,7 @@ def config(hosts, tmp_path):
 def users(tmp_path):
     """Runners that know nothing of each other, as on machines of their own."""
     made = []
-    for name in ("anna", "ben"):
+    for name in ("anna", "ben", "carl"):
         (tmp_path / name / "run").mkdir(parents=True)
         made.append(Runner(tmp_path / name / "run", tmp_path / name / "state"))
         made[-1].seen = set()
@@ -101,6 +108,10 @@ def leases(hosts, what="lease"):
     return [name for name, host in hosts.items() if host.run(f"ls /run/pytest-ixy/{what}", timeout=60).ok]
 
 
+def all_leftovers(users):
+    return [found for user in users for found in leftovers(Path(user.environment["XDG_STATE_HOME"]))]
+
+
 def command(runner, *arguments):
     program = str(Path(sys.executable).with_name("pytest-ixy"))
     return subprocess.run(
@@ -116,7 +127,7 @@ def is_green(result):
 
 
 def test_hosts_go_from_one_to_the_next_even_if_he_is_killed_or_stopped(hosts, config, users, target):
-    anna, ben = users
+    anna, ben, _ = users
     before = state(hosts)
     folder, option = target(pktgen=SLOW), f"--ixy-config={config}"
 
@@ -151,24 +162,22 @@ def test_hosts_go_from_one_to_the_next_even_if_he_is_killed_or_stopped(hosts, co
     assert not asleep.having("failure")
     is_green(ben.finish(fourth))
     assert state(hosts) == before
-    assert [leftovers(Path(user.environment["XDG_STATE_HOME"])) for user in users] == [[], []]
+    assert all_leftovers(users) == []
 
 
 def test_hosts_are_given_back_as_they_were_however_a_run_ends(hosts, config, users, target):
-    (anna, ben), option = users, f"--ixy-config={config}"
+    (anna, ben, carl), option = users, f"--ixy-config={config}"
     before, folder = state(hosts), target(pktgen=SLOW)
-    assert "nobody has it" in command(ben, "doctor", option).stdout
 
-    process = anna.start(folder, option, LONG)
+    process = anna.start(folder, option, LONG, "--ixy-role=fwd=reference")
     until_in_trial(anna, process)
     assert state(hosts) != before
-    for number in (signal.SIGINT, signal.SIGTERM):
-        waiting = ben.start(folder, option, *(["-n1"] if number == signal.SIGTERM else []))
-        ben.until("; waiting", waiting)
-        os.kill(waiting.pid, number)
-        assert ben.finish(waiting, timeout=60).returncode == 2
-        assert leases(hosts, "waits-*") == []
-        assert leftovers(Path(ben.environment["XDG_STATE_HOME"])) == []
+    waiting = {ben: ben.start(folder, option), carl: carl.start(folder, option, "-n1")}
+    for user, number in ((ben, signal.SIGINT), (carl, signal.SIGTERM)):
+        user.until("; waiting", waiting[user])
+        os.kill(waiting[user].pid, number)
+    assert [user.finish(one, timeout=60).returncode for user, one in waiting.items()] == [2, 2]
+    assert leases(hosts, "waits-*") == all_leftovers([ben, carl]) == []
     os.kill(process.pid, signal.SIGTERM)
     assert anna.finish(process, timeout=60).returncode == 2
     assert state(hosts) == before
@@ -184,4 +193,4 @@ def test_hosts_are_given_back_as_they_were_however_a_run_ends(hosts, config, use
     assert command(ben, "ssh", "fwd", "--", "ls fwd").stdout == "fwd\n"
     assert command(ben, "release").returncode == 0
     assert state(hosts) == before
-    assert [leftovers(Path(user.environment["XDG_STATE_HOME"])) for user in users] == [[], []]
+    assert all_leftovers(users) == []

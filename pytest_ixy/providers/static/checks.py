@@ -19,7 +19,7 @@ from pytest_ixy.topology import FWD, PCAP, PKTGEN, forward_topology
 DEADLINE = 15.0
 """Seconds that a host may take to let us in."""
 VITAL = ("flock", "setsid", "tar")
-USEFUL = ("zstd", "tcpdump", "tcpreplay", "tc", "ip")
+USEFUL = ("zstd", "tcpdump", "tcpreplay", "tc", "ip", "ethtool")
 """Without zstd files travel as they are; the others are what references are made of."""
 
 

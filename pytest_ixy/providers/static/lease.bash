@@ -72,14 +72,15 @@ age() { # seconds since the owner's last heartbeat
 }
 
 put_back() {
-    local word one two three path
+    local word one two three four path
     save - "$token" || return # its owner starts nothing more, and who comes next goes on here if this is cut off
     end_processes
-    while read -r word one two three; do
+    while read -r word one two three four; do
         case $word in
-            core) printf '%s\n' "$one${two:+ $two}${three:+ $three}" >/proc/sys/kernel/core_pattern ;;
+            sysctl) printf '%s\n' "$two${three:+ $three}${four:+ $four}" >"/proc/sys/$one" ;;
             driver) put_driver "$one" "$two" "$three" ;;
-            link) put_link "$one" "$two" "$three" ;;
+            tuning) put_tuning "$one" "$two" "$three" "$four" ;;
+            link) put_link "$one" "$two" "$three" "$four" ;;
             address) put_address "$one" "$two" ;;
         esac
     done <before

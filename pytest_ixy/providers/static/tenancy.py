@@ -111,8 +111,8 @@ class Claim:
         given = {**more, "ACTION": action, "FOLDER": self.folder, "TOKEN": self.token, "RUN": self.run}
         given |= {"OWNER": owner(), "EXPIRY": str(self.expiry), "PLACE": self.place}
         given |= {"NICS": " ".join(self.nics), "PEER": self.peer, "PURPOSE": self.purpose}
-        both = script("state.bash") + script("lease.bash")
-        done = host.run(both, timeout=TIMEOUT, root=True, environment=given)
+        all_of_it = "".join(map(script, ("state.bash", "nics.bash", "lease.bash")))
+        done = host.run(all_of_it, timeout=TIMEOUT, root=True, environment=given)
         lines = [one_line(line)[:300] for line in done.output.splitlines()[:LINES]]
         if not done.ok:
             raise self._failure("; ".join(lines[-3:]) or "no answer in time")

@@ -54,35 +54,40 @@ class Static:
         self, topology: Topology, settings: Settings, book: Ledger, scratch: Path, progress: Progress
     ) -> Testbed:
         """Log in, wait in line, lease all hosts; see the protocol."""
-        places = plan.plan(topology, settings)
-        token, lost = secrets.token_hex(8), scratch / LOST
+        places, lost = plan.plan(topology, settings), scratch / LOST
         lost.unlink(missing_ok=True)
         with progress.phase("lease"):
-            self._enter(places, settings.timeouts.connect)
-            for name in plan.in_line(places):
-                place = places[name]
-                claim = Claim(place.access, token, book.run, place.nics, purpose(settings))
-                claim = claim.housed(self._hosts[name])
-                self._slips[name] = slip.write(claim, book, scratch)
-                self._claims[name] = claim
+            self._prepare(places, settings, book, scratch)
             wait = timespan.parse(plan.table(settings).wait).total_seconds()
             taken = Line(self._claims, self._hosts, wait, progress.tell, progress.say).stand()
             for name, claim in self._claims.items():
                 self._hearts[name] = Heart(claim, self._hosts[name], lambda why: _note_lost(lost, why))
         return self._testbed(_found(topology, taken), taken, book.run, lost)
 
-    def _enter(self, places: plan.Plan, deadline: float) -> None:
-        """Log in to all hosts at once."""
+    def _prepare(self, places: plan.Plan, settings: Settings, book: Ledger, scratch: Path) -> None:
+        """Log in, and write down what is to be claimed, in the order in which it is asked for."""
+        token, what = secrets.token_hex(8), purpose(settings)
+        asked = {
+            name: Claim(place.access, token, book.run, place.nics, what) for name, place in places.items()
+        }
+        claims = self._enter(asked, settings.timeouts.connect)
+        for name in plan.in_line(places):
+            self._slips[name] = slip.write(claims[name], book, scratch)
+            self._claims[name] = claims[name]
+
+    def _enter(self, claims: Mapping[str, Claim], deadline: float) -> dict[str, Claim]:
+        """Log in to all hosts at once; what is to be claimed, with what only the hosts can tell."""
         interrupted = threading.Event()
 
-        def enter(name: str) -> None:
+        def enter(name: str) -> Claim:
             def stop() -> str | None:
                 return "interrupted" if interrupted.is_set() else None
 
-            self._hosts[name] = Host.connect(places[name].access, deadline=deadline, alive=stop)
+            self._hosts[name] = Host.connect(claims[name].access, deadline=deadline, alive=stop)
+            return claims[name].housed(self._hosts[name])
 
-        jobs = {name: lambda name=name: enter(name) for name in places}
-        all_at_once(jobs, abort=interrupted.set)
+        jobs = {name: lambda name=name: enter(name) for name in claims}
+        return all_at_once(jobs, abort=interrupted.set)
 
     def _testbed(self, topology: Topology, taken: Mapping[str, Taken], run: str, lost: Path) -> Testbed:
         accesses = {node.name: self._claims[node.name].way() for node in topology.nodes}

@@ -80,6 +80,7 @@ put_back() {
             sysctl) printf '%s\n' "$two${three:+ $three}${four:+ $four}" >"/proc/sys/$one" ;;
             driver) put_driver "$one" "$two" "$three" ;;
             tuning) put_tuning "$one" "$two" "$three" "$four" ;;
+            ring) put_ring "$one" "$two" ;;
             link) put_link "$one" "$two" "$three" "$four" ;;
             address) put_address "$one" "$two" ;;
         esac

@@ -81,6 +81,7 @@ put_back() {
         case $word in
             sysctl) printf '%s\n' "$two${three:+ $three}${four:+ $four}" >"/proc/sys/$one" ;;
             tuning) put_tuning "$one" "$two" "$three" "$four" ;;
+            ring) put_ring "$one" "$two" ;;
             link) put_link "$one" "$two" "$three" "$four" ;;
             address) put_address "$one" "$two" ;;
         esac

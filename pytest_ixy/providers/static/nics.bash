@@ -24,6 +24,7 @@ record_interface() { # ADDRESS PATH NAME
     local flags mtu ipv6=- frames word
     echo "name $1 $3"
     { read -r ipv6 <"/proc/sys/net/ipv6/conf/$3/disable_ipv6"; } 2>/dev/null
+    frames=$(ring "$3" 2>/dev/null) && [[ $frames ]] && echo "ring $1 $frames"
     frames=$(frames_for_an_interrupt "$3" 2>/dev/null)
     features "$3" 2>/dev/null | while read -r word; do echo "feature $1 $word"; done
     echo "tuning $1 $ipv6 ${frames:--} $(queue "$3" 2>/dev/null)"
@@ -104,6 +105,18 @@ changed_features() { # ADDRESS INTERFACE: those that are not as they were, "NAME
 
 frames_for_an_interrupt() {
     ethtool -c "$1" | sed -n 's/^tx-frames:[[:space:]]*\([0-9]*\)$/\1/p'
+}
+
+ring() { # how many frames an interface has room for
+    ethtool -g "$1" | sed -n '/^Current/,$s/^RX:[[:space:]]*\([0-9]*\)$/\1/p'
+}
+
+put_ring() { # ADDRESS FRAMES
+    local path name
+    for path in $(interfaces "$1"); do
+        name=${path##*/}
+        [[ $(ring "$name") == "$2" ]] || ethtool -G "$name" rx "$2" || echo "untidy $name has another ring, not $2"
+    done
 }
 
 queue() { # which kind of queue frames wait in to be sent

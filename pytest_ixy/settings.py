@@ -55,6 +55,7 @@ class Settings:
         idle: Seconds without traffic in scenario lifecycle.
         static: That table of config.toml: hosts that exist.
         gdb: The role that is started under gdbserver, if any.
+        build: Whether a kept build may be used: kept or fresh.
         offline: True to cut the machines off the internet.
         openstack: That table of config.toml, kept as it is.
         terms: How to judge, as far as it does not stand in the target.
@@ -90,6 +91,7 @@ class Settings:
     keep_for: timedelta = timedelta(hours=1)
     gdb: str | None = None
     static: StaticTable | None = None
+    build: str = "kept"
 
     @property
     def told(self) -> dict[str, str]:

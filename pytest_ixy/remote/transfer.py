@@ -46,6 +46,12 @@ rm -f -- "$full"
 exit 1
 """
 
+_PACK = """
+set -o pipefail
+command -v zstd >/dev/null || { echo "there is no zstd" >&2; exit 1; }
+tar -c -C "$1" -f - . | zstd -1 -T0 -cq
+"""
+
 _FETCH = """
 [ -f "$1" ] || { echo "ixy: missing" >&2; exit 1; }
 size=$(stat -Lc %s -- "$1") || exit 1
@@ -86,6 +92,18 @@ class Transfer:
         with _source(archive) as stream, self._pipe(f"unpacking into {folder}", _UNPACK, folder, how) as pipe:
             pipe.send(_chunks(stream) if packed else read_archive(stream), self.progress)
             pipe.finish()
+
+    def pack(self, folder: str, local: Path, limit: int) -> int:
+        """Pack a folder of the node into a local `.tar.zst`."""
+        folder, done = _anchored(folder), 0
+        with self._pipe(f"packing {folder}", _PACK, folder) as pipe, _draft(local) as part:
+            with part.open("wb") as file:
+                for piece in pipe.receive():
+                    done += file.write(piece)
+                    if done > limit:
+                        raise pipe.failure(f"it has more than the {limit:,} bytes allowed")
+            pipe.finish()
+        return done
 
     def fetch(self, remote: str, local: Path, limit: int | None, begun: Begun | None) -> int:
         """Copy one file from the node."""

@@ -90,9 +90,14 @@ def take(name: str, scratch: Path, say: Callable[[str], None]) -> Taken | None:
     except TimeoutError:
         return None
     except (OSError, ValueError):
-        say(f"The kept build {name} is damaged, so it is made anew.")
-        remove(name)
+        discard(name, say)
         return None
+
+
+def discard(name: str, say: Callable[[str], None]) -> None:
+    """Remove a kept build that was found to be damaged."""
+    say(f"The kept build {name} is damaged, so it is made anew.")
+    remove(name)
 
 
 def _copied(folder: Path, archive: Path) -> Taken:

@@ -115,7 +115,7 @@ def _use(site: Site, batch: Batch, taken: Taken) -> dict[str, Build]:
         site.progress.tell("a kept build")
         whole = _unpack(site, batch, batch.roles, taken.archive)
     if len(whole) < len(batch.roles):
-        kept.remove(str(batch.name))
+        kept.discard(str(batch.name), site.progress.say)
         return {}
     about = taken.record
     title = f"(built on {about.made:%Y-%m-%d at %H:%M} UTC, and kept; what was said then:)\n"

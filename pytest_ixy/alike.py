@@ -64,7 +64,7 @@ def batches(hosts: Hosts, programs: Mapping[str, Target], where: Where) -> list[
     Raises:
         LabError: a node was lost.
     """
-    roles = [role for role, target in programs.items() if target.spec.build_once and target.spec.build]
+    roles = sorted(role for role, one in programs.items() if one.spec.build_once and one.spec.build)
     jobs = {role: lambda role=role: _words(hosts[role]) for role in roles}
     words = all_at_once(jobs, abort=lambda: close(hosts))
     alike: dict[tuple[Path, str], list[str]] = {}

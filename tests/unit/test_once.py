@@ -112,8 +112,8 @@ def test_without_the_key_every_node_builds_in_every_run(lab):
 def test_one_node_builds_for_the_others_and_for_the_next_run(lab):
     lab.spec = Spec(build=(COMMAND,), build_once=True, setup=("echo set up; pwd > ../ready",))
     builds = lab.run()
-    assert lab.built == {"pktgen": 1}
-    assert [builds[role].made_on for role in ROLES] == [None, "pktgen", "pktgen"]
+    assert lab.built == {"fwd": 1}
+    assert [builds[role].made_on for role in ROLES] == ["fwd", None, "fwd"]
     assert lab.programs() == {"the source\n"}
     again = lab.run()
     assert lab.built == {}
@@ -143,7 +143,7 @@ def test_what_a_build_depends_on(lab):
     for source, commands, where in CHANGES.values():
         lab.spec, lab.provider = spec.model_copy(update=commands), provider.model_copy(update=where)
         lab.run(**source)
-        assert lab.built == {"pktgen": 1}
+        assert lab.built == {"fwd": 1}
     lab.spec, lab.provider = spec, provider
     lab.run()
     assert lab.built == {}
@@ -196,9 +196,9 @@ def test_a_damaged_one_is_made_anew(lab):
         damage(one.folder)
         lab.said.clear()
         builds = lab.run()
-        assert lab.built == {"pktgen": 1}, name
+        assert lab.built == {"fwd": 1}, name
         assert lab.programs() == {"the source\n"}
-        assert builds["fwd"].kept is None
+        assert builds["pcap"].kept is None
         assert "damaged" in lab.said[0]
     lab.run()
     assert lab.built == {}
@@ -215,10 +215,10 @@ def test_a_failed_build_is_everybodys_and_never_kept(lab):
 
 
 def test_a_failed_setup_is_that_nodes_own(lab):
-    lab.spec = Spec(build=(COMMAND,), build_once=True, setup=("case $PWD in *fwd*) exit 4;; esac",))
+    lab.spec = Spec(build=(COMMAND,), build_once=True, setup=("case $PWD in *pcap*) exit 4;; esac",))
     for _ in range(2):
         builds = lab.run()
-        assert {role for role in ROLES if not builds[role].ok} == {"fwd"}
+        assert {role for role in ROLES if not builds[role].ok} == {"pcap"}
     assert lab.built == {}
 
 
@@ -235,5 +235,5 @@ def test_hosts_without_an_image_share_but_keep_nothing(lab):
     lab.provider = ProviderRecord(name="static")
     for _ in range(2):
         lab.run()
-        assert lab.built == {"pktgen": 1}
+        assert lab.built == {"fwd": 1}
     assert not paths.builds_folder().exists() or kept.stored() == []

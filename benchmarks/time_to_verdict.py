@@ -154,7 +154,7 @@ def machines(folder: Path) -> None:
     scratch = folder / "scratch"
     scratch.mkdir()
     found = image.ensure(Progress().tell, scratch)
-    hardware = Hardware(found, accel.choose(accel.AUTO, found.folder)[0], settings.qemu.memory)
+    hardware = Hardware(found, accel.choose(settings.qemu.accel, found.folder)[0], settings.qemu.memory)
     book = create(f"benchmark-{os.getpid()}")
     state = saved.ensure(hardware, book, scratch, 600, Progress().tell)
     book.settle()

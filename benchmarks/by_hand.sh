@@ -13,6 +13,9 @@ mapfile -t qemu <qemu
 nodes=(pcap fwd pktgen)
 declare -A port=([pcap]=2201 [fwd]=2202 [pktgen]=2203) nics=([pcap]=b:06 [fwd]="a:06 b:07" [pktgen]=a:06)
 declare -A monitor
+number=0
+
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
 
 began=${EPOCHREALTIME/./}
 over() { # the phase that ends now
@@ -23,12 +26,13 @@ over() { # the phase that ends now
 options=(-q -i key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ControlPath="$PWD/ssh-%p"
     -o ConnectTimeout=10)
 on() { ssh "${options[@]}" -p "${port[$1]}" ixy@127.0.0.1 "${@:2}"; }
-everywhere() { # the command on all machines at once; {} is its name
+everywhere() { # the command on all machines at once, its name as argument
     local jobs=() node
     for node in "${nodes[@]}"; do "$1" "$node" & jobs+=($!); done
     for node in "${jobs[@]}"; do wait "$node"; done
 }
 
+sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 ip link set lo up
 for network in a b; do ip link add "net-$network" type bridge mcast_snooping 0 && ip link set "net-$network" up; done
 for node in "${nodes[@]}"; do
@@ -43,15 +47,18 @@ for node in "${nodes[@]}"; do
     arguments+=(-drive "if=none,id=disk,file=$node.qcow2,format=qcow2,cache=unsafe,discard=unmap")
     arguments+=(-device virtio-blk-pci,drive=disk,addr=04.0 -serial "file:$node.console")
     mkfifo "$node.monitor"
-    "${arguments[@]}" -monitor stdio -incoming "exec:cat memory" <"$node.monitor" >"$node.said" 2>&1 &
+    "${arguments[@]}" -monitor stdio -incoming defer <"$node.monitor" >"$node.said" 2>&1 &
     exec {descriptor}>"$node.monitor"
     monitor[$node]=$descriptor
+    # no RARP frames, which would land in the capture
+    printf 'migrate_set_parameter announce-rounds 0\nmigrate_incoming "exec:cat memory"\n' >&"$descriptor"
 done
 for node in "${nodes[@]}"; do
-    until grep -q "VM status: running" "$node.said"; do
+    until grep -qE "VM status: paused[[:space:]]*$" "$node.said"; do
         echo "info status" >&"${monitor[$node]}"
         sleep 0.05
     done
+    echo cont >&"${monitor[$node]}"
     for nic in ${nics[$node]}; do
         tap=$node-${nic%:*} mac=$((++number))
         device="virtio-net-pci,netdev=$tap,addr=${nic#*:}.0,mac=52:54:00:16:01:0$mac,romfile="
@@ -60,7 +67,10 @@ for node in "${nodes[@]}"; do
 done
 over restore
 
-connect() { until ssh -M -f -N "${options[@]}" -p "${port[$1]}" ixy@127.0.0.1; do sleep 0.2; done; }
+connect() {
+    until ssh -M -f -N "${options[@]}" -p "${port[$1]}" ixy@127.0.0.1; do sleep 0.2; done
+    on "$1" sudo date -s "@$EPOCHSECONDS" >/dev/null # the clock stood still meanwhile
+}
 everywhere connect
 over connect
 
@@ -85,6 +95,7 @@ everywhere setup
 over build
 
 start() { # a role, and what it prints when it is ready
+    touch "$1.log"
     on "$1" "cd it && sudo $2" >"$1.log" 2>&1 &
     running[$1]=$!
     until grep -q "^ready" "$1.log"; do sleep 0.05; done

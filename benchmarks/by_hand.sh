@@ -15,7 +15,7 @@ declare -A port=([pcap]=2201 [fwd]=2202 [pktgen]=2203) nics=([pcap]=b:06 [fwd]="
 declare -A monitor
 number=0
 
-trap 'kill $(jobs -p) 2>/dev/null' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 
 began=${EPOCHREALTIME/./}
 over() { # the phase that ends now

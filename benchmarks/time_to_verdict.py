@@ -120,7 +120,8 @@ class Bench:
         place = self.folder / "hand"
         shutil.copytree(self.folder / "machines", place, symlinks=True)
         (place / "tree").symlink_to(tree)
-        command = ["timeout", "-k", "9", "900", "unshare", "-n", HERE / "by_hand.sh", place, how, str(self.packets)]
+        command = ["timeout", "-k", "9", "900", "unshare", "-n", HERE / "by_hand.sh"]
+        command += [place, how, str(self.packets)]
         lines = subprocess.check_output(command, text=True).split("\n")
         phases = {name: float(seconds) for name, seconds in (line.split() for line in lines if line)}
         if phases.pop("count") != self.packets:

@@ -97,7 +97,7 @@ class Host:
         """
         process = self.start(command, cwd=cwd, environment=environment, root=root, log=log)
         try:
-            ended = process.wait(timeout)
+            ended = process.wait(timeout, whole=False)  # `release` waits for the last output anyway
             timed_out = ended is None
             if timed_out:
                 process.stop()

@@ -35,8 +35,10 @@ chmod "$3" -- "$part" && mv -fT -- "$part" "$1"
 
 _UNPACK = """
 set -o pipefail
+if command -v zstd >/dev/null; then how=zstd; else how=plain; fi
+echo "ixy: $how" >&2
 mkdir -p -- "$1" || exit 1
-case $2 in
+case $how in
     zstd) zstd -dcq | tar -x --no-same-owner -C "$1" -f - ;;
     plain) tar -x --no-same-owner -C "$1" -f - ;;
 esac && exit
@@ -86,10 +88,8 @@ class Transfer:
     def unpack(self, archive: Path, folder: str) -> None:
         """Unpack a `.tar.zst` on the node, decompressed on this side where it has no zstd."""
         folder = _anchored(folder)
-        with self._pipe("looking for zstd", "command -v zstd >/dev/null") as pipe:
-            packed = pipe.status() == 0
-        how = "zstd" if packed else "plain"
-        with _source(archive) as stream, self._pipe(f"unpacking into {folder}", _UNPACK, folder, how) as pipe:
+        with _source(archive) as stream, self._pipe(f"unpacking into {folder}", _UNPACK, folder) as pipe:
+            packed = pipe.header() == ["zstd"]
             pipe.send(_chunks(stream) if packed else read_archive(stream), self.progress)
             pipe.finish()
 

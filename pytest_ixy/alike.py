@@ -14,8 +14,12 @@ from pytest_ixy.remote import Host
 from pytest_ixy.target import Target
 from pytest_ixy.testbed import Hosts, close
 
-NODE = """uname -srm; printf '%s\\n' "$USER" "$HOME"; cat /etc/os-release
-sed -n '/^model name/p;/^flags\\|^Features/{p;q}' /proc/cpuinfo"""
+NODE = """echo "$HOSTTYPE $USER $HOME"
+printf '%s\\n' "$(</proc/version)" "$(</etc/os-release)"
+while IFS= read -r line && [[ $line ]]; do
+    [[ $line != @(model name|flags|Features)* ]] || echo "$line"
+done </proc/cpuinfo
+"""
 """Says of a node all on which a build may depend beside its image."""
 TIMEOUT = 60.0
 

@@ -36,7 +36,7 @@ class Site:
         where: What they have in common.
         programs: What is to be built for them, by role.
         settings: What the user asked for.
-        scratch: Folder of this run.
+        scratch: Folder of this run, made when it is not there yet.
         folder: The bundle's.
         progress: Told about everything.
     """
@@ -56,6 +56,7 @@ def make(site: Site) -> dict[str, Build]:
     Raises:
         LabError: a node was lost.
     """
+    site.scratch.mkdir(parents=True, exist_ok=True)
     shared = _batches(site)
     done = _from_earlier_runs(site, shared)
     left = [batch for batch in shared if batch.first not in done]

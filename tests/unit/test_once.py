@@ -80,7 +80,6 @@ class Lab:
         settings = resolve(cli=cli, environ={}, ini={})
         progress = Progress(say=self.said.append)
         scratch = run / "scratch"
-        scratch.mkdir()
         self.folder, self.progress = run / "bundle", progress
         where = Where(self.provider, offline=False)
         return once.make(Site(self.hosts, where, programs, settings, scratch, self.folder, progress))

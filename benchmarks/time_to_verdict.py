@@ -146,7 +146,7 @@ def pytest(run: Path, packets: int, targets: list[Path], *arguments: str) -> Non
     }
     done = subprocess.run(command, cwd=run, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        print(done.stdout[-3000:])
+        sys.exit(f"pytest ended with status {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
 
 
 def machines(folder: Path) -> None:
@@ -186,7 +186,9 @@ def measure(
     for number in range(rounds):
         for name in order.sample(list(ways), len(ways)):
             costs[name].append(timed(ways[name]))
-            print(f"  round {number + 1}: {name}: {costs[name][-1].wall:.1f} s", file=sys.stderr)
+            last = costs[name][-1]
+            words = f"{last.wall:.1f} s, {last.cpu:.1f} s of CPU"
+            print(f"  round {number + 1}: {name}: {words}", file=sys.stderr)
     return costs
 
 

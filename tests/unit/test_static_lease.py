@@ -94,6 +94,16 @@ def test_two_roles_on_one_host_share_a_lease(host, claim):
     assert not other.free(host)[0]
 
 
+def test_two_hosts_of_a_testbed_are_never_taken_for_one(host, claim, tmp_path):
+    """Not even those that were restored from one saved state, which have the same random numbers."""
+    one = claim()
+    other = replace(one, access=replace(one.access, name="pcap"), folder=str(tmp_path / "another"))
+    assert one.take(host).machine == "fwd"
+    assert other.take(host).machine == "pcap"
+    assert one.free(host)[0]
+    assert other.free(host)[0]
+
+
 def test_of_many_who_ask_at_once_one_gets_it(host, claim):
     claims = [claim(f"run-{number}") for number in range(8)]
     answers = []

@@ -6,6 +6,7 @@
 # ACTION   take, free, or look, which changes nothing
 # TOKEN    of whoever asks
 # OWNER    user@machine
+# NODE     what whoever asks calls this node; a host with two has the name of the first that had the lease
 # RUN      the run's id
 # PURPOSE  what the run is for, in words
 # EXPIRY   seconds without a heartbeat after which the owner counts as dead
@@ -137,7 +138,7 @@ take() {
     turn_of_another && return
     record >before
     : >places
-    read -r machine </proc/sys/kernel/random/uuid
+    machine=$NODE # nothing random: machines that are restored from one state make up the same
     echo "$now" >"beat-$TOKEN"
     owner=$OWNER run=$RUN purpose=$PURPOSE since=$now expiry=$EXPIRY
     save "" "$TOKEN" || exit 1

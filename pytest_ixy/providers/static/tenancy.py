@@ -109,7 +109,7 @@ class Claim:
 
     def _ask(self, host: Host, action: str, **more: str) -> list[str]:
         given = {**more, "ACTION": action, "FOLDER": self.folder, "TOKEN": self.token, "RUN": self.run}
-        given |= {"OWNER": owner(), "EXPIRY": str(self.expiry), "PLACE": self.place}
+        given |= {"NODE": self.access.name, "OWNER": owner(), "EXPIRY": str(self.expiry), "PLACE": self.place}
         given |= {"NICS": " ".join(self.nics), "PEER": self.peer, "PURPOSE": self.purpose}
         all_of_it = "".join(map(script, ("state.bash", "nics.bash", "lease.bash")))
         done = host.run(all_of_it, timeout=TIMEOUT, root=True, environment=given)

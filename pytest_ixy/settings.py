@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ixy import cast, dialect, timespan, tomlfile
+from pytest_ixy import cast, dialect, timespan, tomlfile, wanted
 from pytest_ixy import given as giving
 from pytest_ixy.cast import Cast
 from pytest_ixy.config import Config, OpenStackTable, StaticTable, Timeouts
@@ -18,16 +18,16 @@ from pytest_ixy.given import Given
 from pytest_ixy.options import OPTIONS, Option
 from pytest_ixy.terms import Tables, Terms, check_file, parse
 from pytest_ixy.topology import PciAddresses
+from pytest_ixy.wanted import SUBJECTS, Wanted, anchored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["QemuSettings", "Settings", "Timeouts", "resolve"]
 
-SUBJECTS = ("repo", "replay")
 LASTING = ("config", "idle", "image", "accel", "memory", "offline")
 """What a bundle has on record so that its trial can be run again alike, and nothing else there tells."""
-APART = ("dialect", "set", "role")
+APART = ("repo", "dialect", "set", "role")
 DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -46,7 +46,7 @@ class Settings:
     """Everything that a run is told, checked. Paths are absolute.
 
     Attributes:
-        repo, ref: What to test, as the user wrote it; None when not given.
+        repo, ref: What to test, as the user wrote it; None when not given. The first one of `targets`.
         replay: A bundle or capture to judge again instead.
         config: The config.toml that was read, if any.
         packets: N, the number of packets that pcap captures.
@@ -64,6 +64,7 @@ class Settings:
         keep_for: How long it is held.
         asked: Of these what was asked for this time, on the command line and in the environment. A
             bundle is judged by what is on record unless somebody asks for something else.
+        targets: All that are to be tested, each with what is said of it alone.
     """
 
     repo: str | None
@@ -90,12 +91,23 @@ class Settings:
     keep_for: timedelta = timedelta(hours=1)
     gdb: str | None = None
     static: StaticTable | None = None
+    targets: tuple[Wanted, ...] = ()
 
     @property
     def told(self) -> dict[str, str]:
         """Options that were given and on which machines and courses depend, as texts by name."""
         values = {**vars(self), **vars(self.qemu)}
         return {name: str(values[name]) for name in LASTING if name in self.given}
+
+    @property
+    def each(self) -> tuple[Settings, ...]:
+        """These settings for each target; as they are where there is none."""
+        return tuple(map(self._of, self.targets)) or (self,)
+
+    def _of(self, target: Wanted) -> Settings:
+        terms = replace(self.terms, dialect=target.dialect or self.terms.dialect)
+        roles = {**target.roles, **self.roles}
+        return replace(self, repo=target.repo, ref=target.ref, roles=roles, terms=terms)
 
 
 def resolve(
@@ -124,18 +136,22 @@ def resolve(
     ]
     path = next((_path(layer["config"]) for layer in layers if "config" in layer), None)
     file = tomlfile.read(path) if path else tomlfile.TomlFile("", "", {})
+    folder = path.parent if path else here
     config = file.check(Config)
     check_file(file, config.rules)
-    layers.append(dict(giving.from_file(file, path.parent if path else here)))
+    layers.append(dict(giving.from_file(file, folder)))
     strongest = _strongest(layers)
     values = {option.name: _value(option, strongest, here) for option in OPTIONS if option.name not in APART}
     asked, standing = (_terms(strong).over(_terms(weak)) for strong, weak in (layers[:2], layers[2:]))
+    targets = wanted.settle(layers[:3], strongest, wanted.ConfigFile(file, config, folder))
+    first = {"repo": targets[0].repo, "ref": targets[0].ref} if targets else {"repo": None}
     return replace(
-        _settings(values, config),
+        _settings({**values, **first}, config),
         given=frozenset(strongest),
         roles=_roles(strongest.get("role")),
         asked=asked,
         terms=asked.over(standing).over(Terms(rules=config.rules)),
+        targets=targets,
     )
 
 
@@ -173,7 +189,7 @@ def _roles(given: Given | None) -> Cast:
         return {}
     texts = [each.text for each in given.words]
     with given.blamed():
-        return {role: _anchored(player, given) for role, player in cast.parse(texts).items()}
+        return {role: anchored(player, given) for role, player in cast.parse(texts).items()}
 
 
 def _excluded(name: str, layer: Mapping[str, Given], stronger: Mapping[str, Given]) -> bool:
@@ -226,7 +242,7 @@ def _convert(option: Option, given: Given) -> Any:
             return timespan.parse(text)
     if option.choices and text not in option.choices:
         raise UsageError(f"{given.origin}: unknown {option.name} {text!r}{_near(option, text)}")
-    return _anchored(text, given) if option.name == "repo" else text
+    return text
 
 
 def _path(given: Given) -> Path:
@@ -261,8 +277,3 @@ def _float(option: Option, given: Given) -> float:
         bounds = f"above {option.minimum:,} and at most {option.maximum:,}"
         raise UsageError(f"{given.origin}: {text[:40]!r} is not a number {bounds}")
     return number
-
-
-def _anchored(repo: str, given: Given) -> str:
-    """A repo such as `.` or `../driver` starts, like other paths, where it was written."""
-    return str(given.folder / repo) if repo.partition("/")[0] in {".", ".."} else repo

@@ -126,6 +126,7 @@ class Config(Table):
     artifacts: str | None = None
     dialect: str | None = None
     localise: str | None = None
+    nic: str | list[str] | None = None
     idle: int | None = None
     rules: RuleTables = Field(default_factory=dict)
     qemu: QemuTable = QemuTable()

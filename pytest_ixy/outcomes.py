@@ -57,9 +57,11 @@ class Outcomes:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip what the target does not support, and what depends on something that went wrong before."""
+        names = getattr(item, "fixturenames", ())
+        if "ixy_target" in names and (cause := self._origin.declined):
+            pytest.skip(plain(cause))
         if self._declined(item):
             pytest.skip(REASON)
-        names = getattr(item, "fixturenames", ())
         for fixture, cause in self._causes.items():
             if fixture in names:
                 pytest.skip(cause)

@@ -144,7 +144,7 @@ def _fetch(
             workspace.scratch / "target",
             timeout=settings.timeouts.fetch,
             exclude=exclude,
-        )
+        ).on(settings.asked_nic)
 
 
 def _invite(

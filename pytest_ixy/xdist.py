@@ -79,6 +79,9 @@ def hand_over(lab: Lab) -> dict[str, Any]:
         "target": _packed(lab.target),
         "guests": {role: _packed(guest) for role, guest in lab.guests.items()},
     }
+    if lab.declined:
+        handed["failure"] = {"what": lab.declined, "hint": ""}
+        return {**handed, "phases": []}
     try:
         handed["testbed"] = TypeAdapter(Testbed).dump_python(lab.testbed, mode="json")
     except IxyError as error:

@@ -39,6 +39,18 @@ quieten() {
     ip link set "$1" arp off multicast off promisc on up
 }
 
+# Wait until those have a link: some devices need seconds for it, and a frame before that is lost.
+await_links() {
+    local nic tries up
+    for nic in "$@"; do
+        for tries in {1..100}; do
+            read -r up 2>/dev/null <"/sys/class/net/$nic/carrier" || up=0
+            [ "$up" != 1 ] || break
+            sleep 0.1
+        done
+    done
+}
+
 require() {
     command -v "$1" >/dev/null || { echo "the reference needs $1 on this node, and it is not installed" >&2; exit 1; }
 }

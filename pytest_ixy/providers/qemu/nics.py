@@ -1,0 +1,71 @@
+"""The NIC models that QEMU has, and how each is plugged in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_ixy import nics, programs
+from pytest_ixy.errors import UsageError
+from pytest_ixy.providers.qemu.machine import QEMU
+
+
+@dataclass(frozen=True)
+class Device:
+    """A NIC model in QEMU's words.
+
+    Attributes:
+        driver: QEMU's name of the device.
+        module: The guest kernel's driver for it.
+        since: The first version of QEMU that has it.
+        properties: What it is told besides.
+    """
+
+    driver: str
+    module: str
+    since: str
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+DEVICES = {
+    # device id 0x1000, which is the one that ixy's virtio driver looks for
+    "virtio": Device(
+        "virtio-net-pci", "virtio_net", "2.5", {"disable-legacy": "off", "disable-modern": "off"}
+    ),
+    "virtio-modern": Device(
+        "virtio-net-pci", "virtio_net", "2.5", {"disable-legacy": "on", "disable-modern": "off"}
+    ),
+    "e1000": Device("e1000", "e1000", "0.10"),
+    "e1000e": Device("e1000e", "e1000e", "2.7"),
+    "igb": Device("igb", "igb", "8.0"),
+    "vmxnet3": Device("vmxnet3", "vmxnet3", "1.5"),
+}
+
+
+def check(model: str) -> None:
+    """Whether machines can have such NICs.
+
+    Raises:
+        UsageError: they cannot, or not with the QEMU that is installed.
+        LabError: there is no QEMU.
+    """
+    nics.require(model, DEVICES, "qemu")
+    device = DEVICES[model]
+    if model != nics.DEFAULT and device.driver not in offered():
+        raise UsageError(
+            f"This QEMU ({_version()}) has no NIC of the model {model}.",
+            hint=f"it came with QEMU {device.since}; choose another one: --ixy-nic={'|'.join(DEVICES)}",
+        )
+
+
+def offered() -> set[str]:
+    """QEMU's own names of all devices that it has."""
+    said = programs.output_of([QEMU, "-device", "help"])
+    return set(re.findall(r'^name "([^"]+)"', said.stdout + said.stderr, re.MULTILINE))
+
+
+def _version() -> str:
+    said = programs.output_of([QEMU, "--version"]).stdout
+    found = re.search(r"version (\S+)", said)
+    return found[1] if found else "of an unknown version"

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pytest_ixy.errors import UsageError
-from pytest_ixy.tomlfile import nearest
 
 DEFAULT = "virtio"
 WAYS = ("direct", "direct-physical", "macvtap")
@@ -61,6 +60,8 @@ def parse(texts: Iterable[str]) -> tuple[str, ...]:
 def known(name: str) -> str:
     """That name, or a UsageError with the nearest one when there is none such."""
     if name not in MODELS:
+        from pytest_ixy.tomlfile import nearest
+
         raise UsageError(f"there is no NIC model {name[:40]!r}{nearest(name, tuple(MODELS))}")
     return name
 

@@ -1,6 +1,8 @@
-"""NIC models in real machines: references work on each, and the example's driver on a modern virtio."""
+"""NIC models in real machines: stock tools on those of others, and the example's driver on a modern virtio."""
 
 from __future__ import annotations
+
+import shutil
 
 import pytest
 
@@ -8,34 +10,43 @@ from conftest import ALL
 from pytest_ixy.bundle import load
 from pytest_ixy.nics import MODELS
 from pytest_ixy.providers.qemu import nics
+from pytest_ixy.reference import SCRIPTS
 
-PACKETS = 5_000
-REFERENCES = f"""
-from pytest_ixy.rules import judge
-
-def test_references(ixy_trial):
-    everyone = dict.fromkeys(("pktgen", "fwd", "pcap"), "reference")
-    found = judge(ixy_trial(packets={PACKETS}, players=everyone))
-    assert [f"{{one.rule}}: {{one.title}}" for one in found if one.failed or one.outcome == "reported"] == []
+STOCK = """
+fwd = "exec bash ./fwd.sh"
+[roles]
+pktgen = "reference"
+pcap = "reference"
+[ready]
+fwd = "^ready: "
 """
 
 
 def devices(result):
     """What the test NICs were, as the nodes saw them."""
-    states = [node.before for node in load(result.bundle).manifest.nodes]
-    return {
-        f"{device.vendor}:{device.device} {device.driver}" for state in states for device in state.devices
-    }
+    seen = [one for node in load(result.bundle).manifest.nodes for one in node.before.devices]
+    return {f"{one.vendor}:{one.device} {one.driver}" for one in seen}
+
+
+@pytest.fixture
+def stock(tmp_path):
+    """A target whose fwd is the reference's, so that every scenario can be asked of any NIC."""
+    folder = tmp_path / "stock"
+    folder.mkdir()
+    for name in ("nic.sh", "fwd.sh"):
+        shutil.copy(SCRIPTS / name, folder)
+    (folder / "ixy-ci.toml").write_text(STOCK)
+    return folder
 
 
 @pytest.mark.parametrize("model", [model for model in nics.DEVICES if not model.startswith("virtio")])
-def test_references_work_on_every_model(model, runner, target):
+def test_packets_and_links_come_and_go_on_every_model(model, runner, stock):
     if nics.DEVICES[model].driver not in nics.offered():
         pytest.skip(f"this QEMU has no {model}")
-    (runner.folder / "test_mine.py").write_text(REFERENCES)
-    result = runner.run(target(build=()), f"--ixy-nic={model}", "test_mine.py")
-    assert result.returncode == 0, result.output
-    assert f"~{model}]" in result.output
+    told = ["--ixy-scenario=lifecycle", "--ixy-packets=10000", f"--ixy-nic={model}", "-k", "link"]
+    result = runner.run(stock, *told)
+    assert result.outcomes == {"lifecycle-link": "passed"}, result.output
+    assert f"~{model}-link]" in result.output
     assert devices(result) == {f"{MODELS[model].ids[0]} {nics.DEVICES[model].module}"}
 
 

@@ -25,16 +25,17 @@ class Device:
     driver: str
     module: str
     since: str
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str | bool] = field(default_factory=dict)
 
 
+# since QEMU 9.2 "off" is no boolean, but still one of the three values of disable-legacy
 DEVICES = {
     # device id 0x1000, which is the one that ixy's virtio driver looks for
     "virtio": Device(
-        "virtio-net-pci", "virtio_net", "2.5", {"disable-legacy": "off", "disable-modern": "off"}
+        "virtio-net-pci", "virtio_net", "2.5", {"disable-legacy": "off", "disable-modern": False}
     ),
     "virtio-modern": Device(
-        "virtio-net-pci", "virtio_net", "2.5", {"disable-legacy": "on", "disable-modern": "off"}
+        "virtio-net-pci", "virtio_net", "2.5", {"disable-legacy": "on", "disable-modern": False}
     ),
     "e1000": Device("e1000", "e1000", "0.10"),
     "e1000e": Device("e1000e", "e1000e", "2.7"),

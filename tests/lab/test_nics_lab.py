@@ -41,10 +41,19 @@ def stock(tmp_path):
 
 
 @pytest.mark.parametrize("model", [model for model in nics.DEVICES if not model.startswith("virtio")])
-def test_packets_and_links_come_and_go_on_every_model(model, runner, stock):
+def test_packets_and_links_come_and_go_on_every_model(model, runner, stock, tmp_path):
     if nics.DEVICES[model].driver not in nics.offered():
         pytest.skip(f"this QEMU has no {model}")
-    told = ["--ixy-scenario=lifecycle", "--ixy-packets=20000", f"--ixy-nic={model}", "-k", "link"]
+    config = tmp_path / "config.toml"
+    config.write_text('[test.pci_addresses]\nfwd_dst = "0000:00:08.0"\n')
+    told = [
+        f"--ixy-config={config}",
+        "--ixy-scenario=lifecycle",
+        "--ixy-packets=20000",
+        f"--ixy-nic={model}",
+        "-k",
+        "link",
+    ]
     result = runner.run(stock, *told)
     assert result.outcomes == {"lifecycle-link": "passed"}, result.output
     assert f"~{model}-link]" in result.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 
 import pytest
@@ -152,6 +153,24 @@ def test_a_model_that_this_qemu_lacks_is_refused_with_the_version_that_has_it(tm
     with pytest.raises(UsageError, match=r"This QEMU \(7\.2\.22\) has no NIC of the model igb") as caught:
         Qemu().check(settle({"nic": ["igb"]}))
     assert "QEMU 8.0" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("model", "slots", "fits"),
+    [
+        ("e1000", (6, 7), True),
+        ("igb", (6,), True),
+        ("igb", (6, 8), True),
+        ("igb", (6, 7), False),
+        ("igb", (6, 0x16), False),
+        ("igb", (6, 15), False),
+    ],
+)
+def test_an_igb_takes_slots_for_its_virtual_functions(model, slots, fits):
+    with (
+        contextlib.nullcontext() if fits else pytest.raises(UsageError, match="cannot have NICs of the model")
+    ):
+        devices.check_slots(model, slots, 0x1F)
 
 
 def test_what_the_qemu_that_is_installed_has():

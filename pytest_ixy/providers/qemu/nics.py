@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from pytest_ixy import nics, programs
@@ -20,12 +20,14 @@ class Device:
         module: The guest kernel's driver for it.
         since: The first version of QEMU that has it.
         properties: What it is told besides.
+        beyond: Slots that it takes besides its own, counted from there.
     """
 
     driver: str
     module: str
     since: str
     properties: Mapping[str, str | bool] = field(default_factory=dict)
+    beyond: tuple[int, ...] = ()
 
 
 # since QEMU 9.2 "off" is no boolean, but still one of the three values of disable-legacy
@@ -39,7 +41,7 @@ DEVICES = {
     ),
     "e1000": Device("e1000", "e1000", "0.10"),
     "e1000e": Device("e1000e", "e1000e", "2.7"),
-    "igb": Device("igb", "igb", "8.0"),
+    "igb": Device("igb", "igb", "8.0", beyond=(16, 17)),
     "vmxnet3": Device("vmxnet3", "vmxnet3", "1.5"),
 }
 
@@ -57,6 +59,23 @@ def check(model: str) -> None:
         raise UsageError(
             f"This QEMU ({_version()}) has no NIC of the model {model}.",
             hint=f"it came with QEMU {device.since}; choose another one: --ixy-nic={'|'.join(DEVICES)}",
+        )
+
+
+def check_slots(model: str, slots: Collection[int], last: int) -> None:
+    """Whether one machine can have such NICs at those slots of its bus.
+
+    Raises:
+        UsageError: what one of them takes besides is another one's, or is not there.
+    """
+    beyond = {slot + more for slot in slots for more in DEVICES[model].beyond}
+    wanted = len(slots) * len(DEVICES[model].beyond)
+    if len(beyond) != wanted or beyond & {*slots} or any(slot > last for slot in beyond):
+        numbers = " and ".join(f"{slot:02x}.0" for slot in slots)
+        raise UsageError(
+            f"A machine of the provider qemu cannot have NICs of the model {model} at {numbers}: their "
+            "virtual functions take the slots 16 and 17 further on.",
+            hint='two slots apart they fit: [test.pci_addresses] fwd_dst = "0000:00:08.0" in config.toml',
         )
 
 

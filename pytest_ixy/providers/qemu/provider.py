@@ -36,6 +36,8 @@ class Qemu:
             _check_address(nic)
         with contextlib.suppress(LabError):  # a program is missing, which `provision` says
             nics.check(settings.nic)
+            for node in forward_topology(settings.pci).nodes:
+                nics.check_slots(settings.nic, [int(nic.pci[-4:-2], 16) for nic in node.nics], LAST_SLOT)
             if settings.qemu.image:
                 cloud.examine(settings.qemu.image.expanduser().resolve())
             if settings.qemu.accel == accel.KVM:

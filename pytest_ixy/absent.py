@@ -13,6 +13,7 @@ class Absent:
     """Whatever it is asked for, it raises the cause; see `origin.Origin`."""
 
     latest = None
+    declined = ""
 
     def __init__(self, label: str, folder: Path, cause: IxyError) -> None:
         self.label, self.folder, self.cause = label, folder, cause

@@ -158,6 +158,7 @@ class TargetTable(Table):
     ref: str | None = None
     dialect: str | None = None
     roles: dict[str, str] = Field(default_factory=dict)
+    nics: list[str] = Field(default_factory=list)
 
 
 class Timeouts(Table):
@@ -202,6 +203,7 @@ class Config(Table):
     artifacts: str | None = None
     dialect: str | None = None
     localise: str | None = None
+    nic: str | list[str] | None = None
     idle: int | None = None
     rules: RuleTables = Field(default_factory=dict)
     qemu: QemuTable = QemuTable()

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_ixy import build, bundle, cast, manifest, rates, reference, spots, testbed, trial
+from pytest_ixy import build, bundle, cast, manifest, nics, rates, reference, spots, testbed, trial
 from pytest_ixy.bundle import Build, Bundle, Phase
 from pytest_ixy.course import ENDLESS, SOAK, USUAL, Course, soak
 from pytest_ixy.dialect import shipped
@@ -61,6 +61,10 @@ class Lab:
         self.cast = cast.cast(target.spec, target.record.label, settings.roles)
         _refuse_the_impossible(settings, self.cast)
         self.guests: Guests = guests or {}
+        if self.declined and not settings.asked_nic:
+            raise UsageError(
+                f"{self.label} is {self.declined}.", hint="say on what to try it: --ixy-nic=MODEL"
+            )
         self._testbed: Testbed | None = None
         self._hosts: Hosts = {}
         self._supply: Supply | None = None
@@ -76,6 +80,12 @@ class Lab:
     def label(self) -> str:
         """The target's name in test ids."""
         return self.target.record.label
+
+    @property
+    def declined(self) -> str:
+        """Why nothing is tried, if a repository that plays declares that it does not drive such NICs."""
+        programs = (self.target, *self.guests.values())
+        return nics.undriven(self.settings.nic, (program.spec.nics for program in programs))
 
     def prepare(self) -> None:
         """Provision and connect."""

@@ -146,6 +146,14 @@ OPTIONS = (
         "ROLE=WHO",
     ),
     Option(
+        "nic",
+        list,
+        None,
+        "model of the test NICs: virtio (transitional), virtio-modern, e1000, e1000e, vmxnet3, igb; what a "
+        "provider makes of them stands in docs/nics.md. Can be given several times (virtio)",
+        "MODEL",
+    ),
+    Option(
         "localise",
         str,
         "failed",

@@ -72,6 +72,11 @@ class Origin(Protocol):
         """The machines; NotRecordedError where there are none."""
         ...
 
+    @property
+    def declined(self) -> str:
+        """Why nothing of it is tried; empty when it is."""
+        ...
+
     def prepare(self) -> None:
         """Make ready what builds and trials need; LabError when that cannot be."""
         ...

@@ -57,6 +57,8 @@ class Outcomes:
             return
         if len(self._subjects.labels) > 1:
             item.user_properties.append(("ixy.target", label))
+        if cause := self._subjects.of(label).origin.declined:
+            pytest.skip(plain(cause))
         if self._declined(item, self._subjects.of(label)):
             pytest.skip(REASON)
         names = getattr(item, "fixturenames", ())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_ixy import cast, guests, keeping, source, target, testbed
+from pytest_ixy import cast, guests, keeping, nics, source, target, testbed
 from pytest_ixy.absent import Absent
 from pytest_ixy.bundle import Phase
 from pytest_ixy.errors import IxyError, LabError, UsageError
@@ -78,13 +78,15 @@ class Owned:
     def give_up(self, cause: Exception, taken: Collection[str]) -> Absent:
         """Stand for a target that could not be had."""
         error = cause if isinstance(cause, IxyError) else LabError(f"This machine would not: {cause}.")
-        self.origin = Absent(distinct(self._name, taken), self.folder, error)
+        label = nics.label(self._name, self.settings.asked_nic)
+        self.origin = Absent(distinct(label, taken), self.folder, error)
         return self.origin
 
     def _clone(self, exclude: list[Path], taken: Collection[str]) -> Target:
         settings, into = self.settings, self.owner.workspace.scratch / "target"
         timeout = settings.timeouts.fetch
         got = target.fetch(_repo(settings), settings.ref, into, timeout=timeout, exclude=exclude)
+        got = got.on(settings.asked_nic)
         label = distinct(got.record.label, taken)
         return replace(got, record=got.record.model_copy(update={"label": label}))
 

@@ -19,7 +19,7 @@ from pytest_ixy.settings import Settings
 from pytest_ixy.unpack import BrokenStreamError, plain
 
 FORMAT = 1
-LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,99}")
+LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+~-]{0,99}")
 """Labels stand in test ids and in what people paste into shells."""
 FORWARD, LOCALISE = "forward", "localise"
 """Trials of the second are as those of the first, but for who plays: they are judged alike."""
@@ -84,6 +84,11 @@ class Replay:
         """What the bundle knows of it."""
         manifest = self._bundle.manifest
         return Recorded(manifest.target, self._bundle.text(DIFF), manifest.unsupported)
+
+    @property
+    def declined(self) -> str:
+        """A trial that is over was not declined."""
+        return ""
 
     @property
     def testbed(self) -> NoReturn:

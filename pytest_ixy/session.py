@@ -119,7 +119,7 @@ def _fetched(owned: list[Owned], exclude: list[Path]) -> Subjects:
         try:
             origin: Origin = one.fetch(exclude, found)
         except (IxyError, OSError) as error:
-            if len(owned) == 1:
+            if len(one.settings.targets) == 1:
                 raise
             origin = one.give_up(error, found)
         found[origin.label] = Subject(one.settings, origin, _finisher(one))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ixy import cast, dialect, timespan, tomlfile, wanted
 from pytest_ixy import given as giving
+from pytest_ixy import nics as models
 from pytest_ixy.cast import Cast
 from pytest_ixy.config import Config, OpenStackTable, StaticTable, Timeouts
 from pytest_ixy.dialect import Dialect
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["QemuSettings", "Settings", "Timeouts", "resolve"]
 
-LASTING = ("config", "idle", "image", "accel", "memory", "offline")
+LASTING = ("config", "idle", "image", "accel", "memory", "offline", "nic")
 """What a bundle has on record so that its trial can be run again alike, and nothing else there tells."""
-APART = ("repo", "dialect", "set", "role")
+APART = ("repo", "dialect", "set", "role", "nic")
 DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -60,6 +61,8 @@ class Settings:
         terms: How to judge, as far as it does not stand in the target.
         roles: Who is to play which role, as far as it does not stand in the target.
         localise: Whether scenario localise follows forward: never, failed or always.
+        nics: Models of the test NICs that were asked for; empty when none was.
+        nic: The one that this run has.
         keep: Whether the testbed is held after the run: never, failed or always.
         keep_for: How long it is held.
         asked: Of these what was asked for this time, on the command line and in the environment. A
@@ -92,6 +95,17 @@ class Settings:
     gdb: str | None = None
     static: StaticTable | None = None
     targets: tuple[Wanted, ...] = ()
+    nics: tuple[str, ...] = ()
+    nic: str = models.DEFAULT
+
+    @property
+    def asked_nic(self) -> str | None:
+        """The model of the NICs, if somebody asked for one: then it stands in test ids."""
+        return self.nic if "nic" in self.given else None
+
+    def on(self, nic: str) -> Settings:
+        """The same with NICs of that model, asked for by name."""
+        return replace(self, nic=nic, nics=(nic,), given=self.given | {"nic"})
 
     @property
     def told(self) -> dict[str, str]:
@@ -101,13 +115,17 @@ class Settings:
 
     @property
     def each(self) -> tuple[Settings, ...]:
-        """These settings for each target; as they are where there is none."""
-        return tuple(map(self._of, self.targets)) or (self,)
+        """These settings for each target on each model of NIC; as they are where none was named."""
+        targets = tuple(map(self._of, self.targets)) or (self,)
+        return tuple(
+            one.on(nic) if one.nics else one for one in targets for nic in one.nics or (models.DEFAULT,)
+        )
 
     def _of(self, target: Wanted) -> Settings:
         terms = replace(self.terms, dialect=target.dialect or self.terms.dialect)
         roles = {**target.roles, **self.roles}
-        return replace(self, repo=target.repo, ref=target.ref, roles=roles, terms=terms)
+        found = replace(self, repo=target.repo, ref=target.ref, roles=roles, terms=terms)
+        return replace(found, nics=target.nics or self.nics)
 
 
 def resolve(
@@ -142,6 +160,7 @@ def resolve(
     layers.append(dict(giving.from_file(file, folder)))
     strongest = _strongest(layers)
     values = {option.name: _value(option, strongest, here) for option in OPTIONS if option.name not in APART}
+    asked_models = _nics(strongest.get("nic"))
     asked, standing = (_terms(strong).over(_terms(weak)) for strong, weak in (layers[:2], layers[2:]))
     targets = wanted.settle(layers[:3], strongest, wanted.ConfigFile(file, config, folder))
     first = {"repo": targets[0].repo, "ref": targets[0].ref} if targets else {"repo": None}
@@ -149,6 +168,8 @@ def resolve(
         _settings({**values, **first}, config),
         given=frozenset(strongest),
         roles=_roles(strongest.get("role")),
+        nics=asked_models,
+        nic=asked_models[0] if asked_models else models.DEFAULT,
         asked=asked,
         terms=asked.over(standing).over(Terms(rules=config.rules)),
         targets=targets,
@@ -190,6 +211,14 @@ def _roles(given: Given | None) -> Cast:
     texts = [each.text for each in given.words]
     with given.blamed():
         return {role: anchored(player, given) for role, player in cast.parse(texts).items()}
+
+
+def _nics(given: Given | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    texts = [each.text for each in given.words]
+    with given.blamed():
+        return models.parse(texts)
 
 
 def _excluded(name: str, layer: Mapping[str, Given], stronger: Mapping[str, Given]) -> bool:

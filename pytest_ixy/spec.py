@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
-from pytest_ixy import source, tomlfile
+from pytest_ixy import nics, source, tomlfile
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
 from pytest_ixy.terms import check_file
@@ -62,8 +62,22 @@ def _player(text: str) -> str:
     return text
 
 
+def _model(text: str) -> str:
+    try:
+        return nics.known(text)
+    except UsageError as error:
+        raise ValueError(f"cannot be: {error.what}") from None
+
+
+def _some(models: tuple[str, ...]) -> tuple[str, ...]:
+    if not models:
+        raise ValueError("should name at least one model; without this key all are tried")
+    return models
+
+
 Command = Annotated[str, AfterValidator(_command)]
 Player = Annotated[str, Field(max_length=1000), AfterValidator(_player)]
+NicModel = Annotated[str, AfterValidator(_model)]
 Expression = Annotated[str, Field(max_length=200), AfterValidator(_expression)]
 
 
@@ -99,6 +113,7 @@ class Spec(tomlfile.Table):
         build: Commands that build it, each in a shell of its own.
         pktgen, fwd, pcap: The command line of each role; None for one that somebody else has to play.
         roles: Who does.
+        nics: new. Models of NICs that it drives; None when it does not say.
         ready: What shows that a role is ready.
         dialect: `[dialect]`: new. What its packets look like; None for ixy-ci's own.
         rules: `[rules.NAME]`: new. Severity and options of rules.
@@ -110,6 +125,7 @@ class Spec(tomlfile.Table):
     fwd: Command | None = None
     pcap: Command | None = None
     roles: Roles = Roles()
+    nics: Annotated[tuple[NicModel, ...], Field(strict=False), AfterValidator(_some)] | None = None
     ready: Ready = Ready()
     dialect: Dialect | None = None
     rules: tomlfile.RuleTables = Field(default_factory=dict)

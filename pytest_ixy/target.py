@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ixy import git as gits
-from pytest_ixy import refs, repository, source, spec, worktree
+from pytest_ixy import nics, refs, repository, source, spec, worktree
 from pytest_ixy.bundle import TargetRecord
 from pytest_ixy.errors import UsageError
 from pytest_ixy.spec import Spec
@@ -48,6 +48,11 @@ class Target:
     def unsupported(self) -> Mapping[str, tuple[str, ...]]:
         """Parameters of tests, by scenario, that it declares not to support."""
         return self.spec.unsupported.by_scenario
+
+    def on(self, nic: str | None) -> Target:
+        """The same under the name that its tests have on NICs of a model that was asked for."""
+        label = nics.label(self.record.label, nic)
+        return replace(self, record=self.record.model_copy(update={"label": label}))
 
 
 def fetch(  # noqa: PLR0913 - most are keywords

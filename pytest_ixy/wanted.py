@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ixy import cast, dialect, source
+from pytest_ixy import nics as models
 from pytest_ixy.cast import Cast
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
@@ -32,12 +33,14 @@ class Wanted:
         repo, ref: The repository and its version, None where none was named.
         dialect: What its packets look like; None where nobody said.
         roles: Who plays in place of its own programs.
+        nics: On which models of NICs it is tested; empty where nobody said.
     """
 
     repo: str
     ref: str | None = None
     dialect: Dialect | None = None
     roles: Cast = field(default_factory=dict)
+    nics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,15 @@ def settle(
         raise UsageError(f"{toml.file.where((TABLES,))}: [[{TABLES}]] and {other} exclude each other.")
     if not config.targets or any(subject in strongest for subject in SUBJECTS):
         return by_option(strongest.get("repo"), ref)
-    overruled = any("dialect" in layer for layer in strong)
-    found = by_tables(toml, ref)
-    return tuple(replace(one, dialect=None) if overruled else one for one in found)
+    overruled = {name for layer in strong for name in layer}
+    return tuple(_over(one, overruled) for one in by_tables(toml, ref))
+
+
+def _over(target: Wanted, overruled: Collection[str]) -> Wanted:
+    """The target without what somebody stronger says of all."""
+    if "dialect" in overruled:
+        target = replace(target, dialect=None)
+    return replace(target, nics=()) if "nic" in overruled else target
 
 
 def anchored(repo: str, given: Given) -> str:
@@ -110,11 +119,14 @@ def _of_table(table: TargetTable, given: Mapping[str, Given]) -> Wanted:
     wanted = Wanted(anchored(repo.text, repo), given["ref"].text) if table.ref else _versioned(repo)
     with roles.blamed():
         players = cast.parse(f"{role}={player}" for role, player in table.roles.items())
+    with given["nics"].blamed():
+        named = models.parse(table.nics)
     players = {role: anchored(player, roles) for role, player in players.items()}
+    wanted = replace(wanted, roles=players, nics=named)
     if table.dialect is None:
-        return replace(wanted, roles=players)
+        return wanted
     with spoken.blamed():
-        return replace(wanted, roles=players, dialect=dialect.find(spoken.text, spoken.folder))
+        return replace(wanted, dialect=dialect.find(spoken.text, spoken.folder))
 
 
 def _pieces(given: Given) -> Iterator[Given]:

@@ -133,9 +133,10 @@ def adopt(config: Any, settings: Settings, live: Live) -> Subjects:
     """In a worker: what is tested comes from the controller, and so do testbeds."""
     handed, keeper = config.workerinput[KEY], Keeping()
     config.pluginmanager.register(keeper, "ixy-keeping")
-    if len(settings.each) > 1:
+    several = len(settings.each) > 1
+    if several:
         live.calm()
-    worker = _Worker(handed["address"], config.workerinput["workerid"], keeper, live)
+    worker = _Worker(handed["address"], config.workerinput["workerid"], keeper, live, several=several)
     pairs = zip(settings.each, handed["subjects"], strict=True)
     subjects = Subjects([worker.subject(each, data) for each, data in pairs])
     config.add_cleanup(subjects.finish)
@@ -145,8 +146,9 @@ def adopt(config: Any, settings: Settings, live: Live) -> Subjects:
 class _Worker:
     """Makes subjects of what was handed over."""
 
-    def __init__(self, address: str, name: str, keeper: Keeping, live: Live) -> None:
+    def __init__(self, address: str, name: str, keeper: Keeping, live: Live, *, several: bool) -> None:
         self._address, self._name, self._keeper, self._live = address, name, keeper, live
+        self._several = several
 
     def subject(self, settings: Settings, data: dict[str, Any]) -> Subject:
         """A subject whose testbed is the controller's."""
@@ -154,7 +156,7 @@ class _Worker:
             return Subject(settings, _absent(settings, data["run"], absent))
         target = _unpacked(data["target"])
         label = target.record.label
-        progress = Progress(self._live.show, self._live.say, label if len(settings.targets) > 1 else "")
+        progress = Progress(self._live.show, self._live.say, label if self._several else "")
         progress.phases += [Phase(**phase) for phase in data["phases"]]
         tenant = Tenant(self._address, label, progress)
         lab = Lab(

@@ -100,12 +100,13 @@ class NicRecord(Record):
     """A test NIC and the frame counters seen from the network's side, None where unknown.
 
     `sent` counts frames that came out of the node, `received` those delivered to it, `dropped`
-    those the network meant for it and could not deliver.
+    those the network meant for it and could not deliver. `model` is what the provider made, see `nics.py`.
     """
 
     network: str
     pci: str
     mac: str | None = None
+    model: Annotated[str, Field(max_length=80)] | None = None
     sent: Frames | None = None
     received: Frames | None = None
     dropped: Frames | None = None
@@ -137,7 +138,11 @@ class NodeRecord(Record):
 
 
 class TargetRecord(Record):
-    """What was tested. `label` is the name in test ids, such as `ixy@0e00605` or `ixy@0e00605+dirty`."""
+    """What was tested.
+
+    `label` is the name in test ids, such as `ixy@0e00605`, `ixy@0e00605+dirty`, or `ixy@0e00605~e1000` where
+    a model of NICs was asked for.
+    """
 
     label: str
     name: str

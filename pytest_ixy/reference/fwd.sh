@@ -13,5 +13,6 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 tc filter add dev "$left" ingress matchall action mirred egress redirect dev "$right"
 tc filter add dev "$right" ingress matchall action mirred egress redirect dev "$left"
+await_links "$left" "$right"
 echo "ready: forwarding"
 while :; do sleep 1; done

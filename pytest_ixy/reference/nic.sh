@@ -28,6 +28,8 @@ quieten() {
     ip link set "$1" down
     # virtio: no interrupt for each frame that was sent
     ethtool -C "$1" tx-frames 0 >/dev/null 2>&1 || true
+    # QEMU's vmxnet3 takes frames and loses them when the ring is full, so that nobody is slowed down
+    ethtool -G "$1" rx 4096 >/dev/null 2>&1 || true
     sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1" 2>/dev/null || true
     ethtool -K "$1" gro off gso off tso off lro off rx off tx off >/dev/null 2>&1 || true
     # One frame after the other: of a batch, those that no protocol of this kernel wants reach tcpdump last.
@@ -37,6 +39,18 @@ quieten() {
     require tc
     tc qdisc replace dev "$1" root pfifo limit 20000
     ip link set "$1" arp off multicast off promisc on up
+}
+
+# Wait until those have a link: some devices need seconds for it, and a frame before that is lost.
+await_links() {
+    local nic tries up
+    for nic in "$@"; do
+        for tries in {1..100}; do
+            read -r up 2>/dev/null <"/sys/class/net/$nic/carrier" || up=0
+            [ "$up" != 1 ] || break
+            sleep 0.1
+        done
+    done
 }
 
 require() {

@@ -5,6 +5,7 @@ set -eu
 require tcpdump
 nic=$(interface_at "$PCI_ADDR_PCAP")
 quieten "$nic"
+await_links "$nic"
 tcpdump -Z root -i "$nic" -Q in -n -s 0 -B 16384 -U --immediate-mode -w "$PCAP_OUT" &
 dump=$!
 trap 'kill "$dump" 2>/dev/null || true; wait "$dump" || true; exit 130' INT

@@ -5,6 +5,7 @@ set -eu
 require tcpreplay
 nic=$(interface_at "$PCI_ADDR_PKTGEN")
 quieten "$nic"
+await_links "$nic"
 [ $# != 0 ] || set -- --pps="${PKTGEN_RATE:-25000}" packets.pcap
 trap 'exit 130' INT
 trap 'exit 143' TERM

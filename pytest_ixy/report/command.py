@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_PROVIDER, USUAL = "qemu", "forward"
 LOCALISE, LIFECYCLE, SOAK = "localise", "lifecycle", "soak"
 OWN, REFERENCE = "target", "reference"
-OPTIONS, OFFLINE = ("config", "idle", "image", "accel", "memory"), "offline"
+OPTIONS, OFFLINE = ("config", "idle", "image", "accel", "memory", "nic"), "offline"
 """What is repeated as it was given, and a switch."""
 
 

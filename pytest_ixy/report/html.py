@@ -12,7 +12,7 @@ from pytest_ixy.report import extras, logs, machines, overtime, rates, sequence,
 from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.links import link
-from pytest_ixy.report.roles import others, timed
+from pytest_ixy.report.roles import models, others, timed
 from pytest_ixy.report.subjects import why
 from pytest_ixy.report.text import duration, escape, line, number, without_password
 
@@ -166,6 +166,7 @@ def _facts(manifest: Manifest) -> str:
         "provider": escape(f"{provider.name} {provider.version or ''}".strip()),
         "accelerator": escape(provider.accelerator or "unknown") + _notes(provider.notes),
         "image": escape(provider.image or ""),
+        "NICs": escape(", ".join(models(manifest))),
         "started": escape(f"{manifest.started:%Y-%m-%d %H:%M:%S %Z}"),
         "took": _took(manifest),
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ixy.report import rates
 from pytest_ixy.report.fault import fault
-from pytest_ixy.report.roles import others
+from pytest_ixy.report.roles import models, others
 from pytest_ixy.report.text import line, without_password
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, object]]:
         yield "course", manifest.course.words
     yield "provider", manifest.provider.name
     yield "accelerator", manifest.provider.accelerator or "unknown"
+    yield from (("nic", model) for model in models(manifest))
     yield "packets", manifest.packets
     yield from ((f"player.{role}", player) for role, player in others(manifest))
 

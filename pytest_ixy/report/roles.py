@@ -34,6 +34,12 @@ def others(manifest: Manifest) -> list[tuple[str, str]]:
     return [(line(role, 40), player) for role, player in played if player != "target"]
 
 
+def models(manifest: Manifest) -> list[str]:
+    """Models of the test NICs, as far as they are on record."""
+    found = {nic.model for node in manifest.nodes for nic in node.nics if nic.model}
+    return sorted(line(model, 80) for model in found)
+
+
 def state(manifest: Manifest, role: str) -> State:
     """How the role built and ran."""
     build, run = manifest.builds.get(role), manifest.roles.get(role)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ixy import nics
 from pytest_ixy.rules.finding import ALONE, Finding, failed, passed, skipped
 from pytest_ixy.rules.rule import Option, Rule, Severity
 from pytest_ixy.rules.words import count, one_line
@@ -11,7 +12,7 @@ from pytest_ixy.rules.words import count, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ixy.bundle import NodeRecord
+    from pytest_ixy.bundle import NicRecord, NodeRecord
     from pytest_ixy.nodestate import HugePages, NodeState
     from pytest_ixy.rules.evidence import Evidence
 
@@ -40,11 +41,23 @@ def _wrong(node: NodeRecord, state: NodeState, least: float) -> Iterator[str]:
     for nic in node.nics:
         if state.without(nic.pci):
             yield f"the node of {node.name} had no device at {one_line(nic.pci)}"
+        if found := _other(nic, state):
+            yield f"the node of {node.name} had {found} at {one_line(nic.pci)}, which is no {nic.model}"
     if state.available >> 10 < least:
         yield f"the node of {node.name} had {state.available >> 10:,} MiB of memory available"
     for pages in state.huge_pages:
         if pages.total and not pages.free:
             yield f"on the node of {node.name} none of {_pages(pages)} was free"
+
+
+def _other(nic: NicRecord, state: NodeState) -> str:
+    """Vendor and device of a NIC that is not of the model that its provider is to have made."""
+    known = nics.expected(nic.model)
+    for device in state.devices:
+        ids = f"{device.vendor}:{device.device}"
+        if known and device.pci == nic.pci and device.present and ids not in known:
+            return one_line(ids)
+    return ""
 
 
 def _pages(pages: HugePages) -> str:
@@ -61,8 +74,9 @@ def _told(state: NodeState) -> str:
 
 PREFLIGHT = Rule(
     "preflight",
-    "Before the roles started, each node had its NICs, `min_mib` of memory, and a free huge page if it has "
-    "any at all. A trial is not even begun on a node without a NIC: that is the lab's fault.",
+    "Before the roles started, each node had its NICs, of the model that was asked for, `min_mib` of memory, "
+    "and a free huge page if it has any at all. A trial is not even begun on a node without a NIC: that is "
+    "the lab's fault.",
     judge_preflight,
     Severity("report"),
     (MEMORY,),

@@ -57,7 +57,7 @@ def parse(folder, returncode, output):
     report = folder / "report.xml"
     for case in ET.parse(report).iter("testcase") if report.exists() else ():
         name = case.get("name").removeprefix("test_")
-        short = re.sub(r"\[.*@[0-9a-f]{7}(\+dirty)?-(.*)\]$", r"-\2", name)
+        short = re.sub(r"\[.*@[0-9a-f]{7}(\+dirty)?(~(virtio-modern|[a-z0-9]+))?-(.*)\]$", r"-\4", name)
         kinds = [child.tag for child in case if child.tag in {"failure", "error", "skipped"}]
         outcomes[short] = kinds[0] if kinds else "passed"
         texts[short] = "\n".join(

@@ -232,6 +232,16 @@ def test_workers_get_new_machines_where_those_they_had_are_damaged(session):
     assert properties["ixy.2.fault"].startswith("fwd (beside references")
 
 
+def test_each_target_is_tested_on_each_model_of_nic(session):
+    (session.targets["b"] / "ixy-ci.toml").write_text('nics = ["e1000"]\n' + TOML)
+    assert session.run(["a", "b"], "-n2", "--ixy-nic=virtio", "--ixy-nic=e1000") == 0, session.output
+    commit = git(session.targets["a"], "rev-parse", "--short=7", "HEAD")
+    for model in ("virtio", "e1000"):
+        assert f"test_capture[a@{commit}~{model}-count]" in session.cases
+    assert session.outcomes == {"a": {"passed": 2 * TESTS}, "b": {"passed": TESTS, "skipped": TESTS}}
+    assert sorted(session.events) == ["make a", "make a", "make b", "unmake a", "unmake a", "unmake b"]
+
+
 def test_a_commit_that_is_tested_twice_is_numbered(session):
     done = session.run(
         ["a", f"{session.targets['a']}@main", "b"], "--collect-only", "-q", "-k", "fwd and role"

@@ -14,7 +14,8 @@ from sshd import until
 
 from pytest_ixy import programs
 from pytest_ixy.errors import LabError
-from pytest_ixy.providers.qemu import disks, monitor, recorder, saved
+from pytest_ixy.nics import expected
+from pytest_ixy.providers.qemu import disks, monitor, nics, recorder, saved
 from pytest_ixy.providers.qemu.image import Image
 from pytest_ixy.providers.qemu.machine import Hardware, Machine, nic_name
 from pytest_ixy.providers.qemu.saved import Saved
@@ -88,14 +89,23 @@ def test_a_machine_made_anew_has_a_door_where_the_one_before_had_it(start, door)
     assert machine.do("query-status")["status"] == "paused"
 
 
-def test_a_nic_has_a_link_by_its_name(start, door):
+@pytest.mark.parametrize("model", nics.DEVICES)
+def test_every_model_of_nic_comes_to_its_address_and_has_a_link(model, start, door):
+    device = nics.DEVICES[model]
+    if device.driver not in nics.offered():
+        pytest.skip(f"this QEMU has no {model}")
     machine = start(HELLO, door=door)
     machine.connect()
-    machine.do("netdev_add", type="user", id="tap-0")
-    mac, pci = "52:54:00:16:01:01", "0000:00:06.0"
-    machine.plug(model="virtio-net-pci", backend="tap-0", mac=mac, pci=pci, extra={})
-    for up in (False, True):
-        monitor.tell(door, "set_link", name=nic_name("tap-0"), up=up)
+    for slot in (6, 8):
+        machine.do("netdev_add", type="user", id=f"tap-{slot}")
+        mac, pci = f"52:54:00:16:01:0{slot}", f"0000:00:0{slot}.0"
+        machine.plug(model=device.driver, backend=f"tap-{slot}", mac=mac, pci=pci, extra=device.properties)
+        for up in (False, True):
+            monitor.tell(door, "set_link", name=nic_name(f"tap-{slot}"), up=up)
+    found = {one["slot"]: one["id"] for bus in machine.do("query-pci") for one in bus["devices"]}
+    assert [f"0x{found[slot]['vendor']:04x}:0x{found[slot]['device']:04x}" for slot in (6, 8)] == [
+        *expected(model) * 2
+    ]
 
 
 def test_what_qemu_refuses_and_a_machine_that_is_gone_are_lab_errors(start, door):

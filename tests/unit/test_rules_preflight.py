@@ -54,3 +54,22 @@ def test_a_missing_device(tmp_path):
     state = make_state(*make_nodes(1, 1)[1].nics)
     gone = (state.devices[0].model_copy(update={"present": False}), state.devices[1])
     assert ask(tmp_path, devices=gone).title == "the node of fwd had no device at 0000:00:06.0"
+
+
+@pytest.mark.parametrize(
+    ("model", "title"),
+    [
+        (None, "3 nodes had what programs need"),
+        ("virtio", "3 nodes had what programs need"),
+        ("direct", "3 nodes had what programs need"),
+        ("nonsense", "3 nodes had what programs need"),
+        ("e1000", "the node of pcap had 0x1af4:0x1000 at 0000:00:06.0, which is no e1000"),
+    ],
+)
+def test_a_nic_is_of_the_model_that_was_asked_for(model, title, tmp_path):
+    def made(node):
+        nics = tuple(nic.model_copy(update={"model": model}) for nic in node.nics)
+        return node.model_copy(update={"nics": nics})
+
+    (finding,) = judge(make_bundle(tmp_path, nodes=tuple(map(made, make_nodes(104, 101)))), ["preflight"])
+    assert finding.title.partition("; ")[0] == title

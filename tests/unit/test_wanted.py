@@ -91,6 +91,18 @@ def test_each_of_the_tables_has_dialect_and_roles_of_its_own_which_others_overru
     assert first.roles["pktgen"]
 
 
+def test_each_target_has_models_of_nics_of_its_own():
+    config = "nic = 'igb'\n[[targets]]\nrepo = 'o/a'\nnics = ['virtio', 'e1000']\n[[targets]]\nrepo = 'o/b'\n"
+
+    def models(**sources):
+        return [(each.repo, each.nic, each.asked_nic) for each in settle(config, **sources).each]
+
+    assert models() == [("o/a", "virtio", "virtio"), ("o/a", "e1000", "e1000"), ("o/b", "igb", "igb")]
+    assert models(cli={"nic": ["vmxnet3"]}) == [(repo, "vmxnet3", "vmxnet3") for repo in ("o/a", "o/b")]
+    (alone,) = settle(cli={"repo": ["o/a"]}).each
+    assert (alone.nic, alone.asked_nic) == ("virtio", None)
+
+
 @pytest.mark.parametrize(
     ("sources", "message"),
     [

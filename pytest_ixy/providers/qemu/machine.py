@@ -215,7 +215,7 @@ class Machine:
             raise LabError(f"QEMU forwards no port for {self.tag}: {text}")
         return int(found[1])
 
-    def plug(self, *, model: str, backend: str, mac: str, pci: str, extra: Mapping[str, str]) -> None:
+    def plug(self, *, model: str, backend: str, mac: str, pci: str, extra: Mapping[str, str | bool]) -> None:
         """Plug a NIC into the running machine at the slot of the PCI address `pci`."""
         slot = pci.rsplit(":", 1)[1]
         self.do(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +12,11 @@ from pytest_ixy.errors import LabError, UsageError
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Testbed
-from pytest_ixy.providers.qemu import accel, cloud, disks, image, monitor, network, room, saved
+from pytest_ixy.providers.qemu import accel, cloud, disks, image, monitor, network, nics, room, saved
+from pytest_ixy.providers.qemu.greeting import greeting
 from pytest_ixy.providers.qemu.machine import MAC_PREFIX, Hardware, Machine, nic_name
 from pytest_ixy.settings import Settings
 from pytest_ixy.topology import Nic, Node, Topology, forward_topology
-
-MODEL = "virtio-net-pci"
-TRANSITIONAL = {"disable-legacy": "off", "disable-modern": "off"}
-"""Device id 0x1000, which is the one that ixy's virtio driver looks for."""
 
 FIRST_SLOT, LAST_SLOT = 0x06, 0x1F
 """Of the machines' one PCI bus: those before are taken by what every machine has."""
@@ -35,10 +31,13 @@ class Qemu:
         self._doors: dict[str, str] = {}
 
     def check(self, settings: Settings) -> None:
-        """Image, accelerator and PCI addresses; see the protocol."""
+        """Image, accelerator, PCI addresses and NIC model; see the protocol."""
         for nic in (nic for node in forward_topology(settings.pci).nodes for nic in node.nics):
             _check_address(nic)
         with contextlib.suppress(LabError):  # a program is missing, which `provision` says
+            nics.check(settings.nic)
+            for node in forward_topology(settings.pci).nodes:
+                nics.check_slots(settings.nic, [int(nic.pci[-4:-2], 16) for nic in node.nics], LAST_SLOT)
             if settings.qemu.image:
                 cloud.examine(settings.qemu.image.expanduser().resolve())
             if settings.qemu.accel == accel.KVM:
@@ -58,7 +57,8 @@ class Qemu:
             state = saved.ensure(hardware[0], book, scratch, settings.timeouts.connect, progress.tell)
         with progress.phase("restore"):
             self._restore(topology, hardware[0], state, book, scratch)
-            return self._testbed(topology, hardware, book.run)
+            self._plug(topology, nics.DEVICES[settings.nic])
+            return self._testbed(topology, hardware, book.run, settings.nic)
 
     @staticmethod
     def _hardware(settings: Settings, scratch: Path, tell: Callable[[str], None]) -> tuple[Hardware, str]:
@@ -90,17 +90,25 @@ class Qemu:
             machine = self._machines[node.name]
             machine.connect()
             saved.restore(machine, state)
-            for number, nic in enumerate(node.nics):
-                backend = network.tap_name(node, nic)
-                mac = mac_address(topology, node, number)
-                machine.plug(model=MODEL, backend=backend, mac=mac, pci=nic.pci, extra=TRANSITIONAL)
 
-    def _testbed(self, topology: Topology, hardware: tuple[Hardware, str], run: str) -> Testbed:
+    def _plug(self, topology: Topology, device: nics.Device) -> None:
+        """Give the machines their test NICs."""
+        for node in topology.nodes:
+            for number, nic in enumerate(node.nics):
+                self._machines[node.name].plug(
+                    model=device.driver,
+                    backend=network.tap_name(node, nic),
+                    mac=mac_address(topology, node, number),
+                    pci=nic.pci,
+                    extra=device.properties,
+                )
+
+    def _testbed(self, topology: Topology, hardware: tuple[Hardware, str], run: str, model: str) -> Testbed:
         accesses = {
             name: saved.access(hardware[0], name, machine.ssh_port())
             for name, machine in self._machines.items()
         }
-        nodes = tuple(self._record(topology, node) for node in topology.nodes)
+        nodes = tuple(self._record(topology, node, model) for node in topology.nodes)
         private = {
             "address": f"{run}-net",
             "pids": {name: machine.pid for name, machine in self._machines.items()},
@@ -114,12 +122,12 @@ class Qemu:
             image=hardware[0].image.name,
             notes=(why,),
         )
-        greetings = {node.name: _greeting(node.nics) for node in topology.nodes}
+        greetings = {node.name: greeting(node.nics, nics.DEVICES[model]) for node in topology.nodes}
         return Testbed(run, topology, record, nodes, accesses, greetings, private)
 
-    def _record(self, topology: Topology, node: Node) -> NodeRecord:
+    def _record(self, topology: Topology, node: Node, model: str) -> NodeRecord:
         nics = tuple(
-            NicRecord(network=nic.network, pci=nic.pci, mac=mac_address(topology, node, number))
+            NicRecord(network=nic.network, pci=nic.pci, mac=mac_address(topology, node, number), model=model)
             for number, nic in enumerate(node.nics)
         )
         return NodeRecord(
@@ -202,14 +210,3 @@ def _is_machine(pid: int, tag: str) -> bool:
 def mac_address(topology: Topology, node: Node, number: int) -> str:
     """A MAC address of the testbed's own: it tells node and NIC."""
     return f"{MAC_PREFIX}:{topology.nodes.index(node) + 1:02x}:{number + 1:02x}"
-
-
-def _greeting(nics: tuple[Nic, ...]) -> str:
-    """Set the clock, which stood still while saved, stir the random pool, and wait for the NICs."""
-    folders = " ".join(f"/sys/bus/pci/devices/{nic.pci}" for nic in nics)
-    return (
-        "date -s @{now} >/dev/null; "
-        f"echo {os.urandom(32).hex()} > /dev/urandom; "
-        f"for nic in {folders}; do n=0; until [ -e $nic/driver ]; do n=$((n+1)); "
-        '[ $n -lt 200 ] || { echo "no driver took $nic"; exit 1; }; sleep 0.05; done; done'
-    )

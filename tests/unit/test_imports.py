@@ -19,7 +19,7 @@ LAYERS = {
     "files": "tomlfile nics dialect nodestate leftovers crash bundle known series way",
     "captures": "capture source programs ledger spots",
     "tools": "check rules frames terms git remote config unsupported spec progress bare unpack",
-    "parts": "cast given wanted settings refs repository roles live sample guess ruledoc",
+    "parts": "cast given values wanted settings refs repository roles live sample guess ruledoc",
     "measures": "spoken rates change overtime soak",
     "visits": "runs shell logfiles",
     "target and providers": "worktree pack target guests startup providers sweep origin replay",

@@ -1,8 +1,9 @@
-"""Send to each node the repository that plays its role, and build it there, on all nodes at once."""
+"""Send to each node the repository that plays its role, and run commands there, on all nodes at once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_ixy.bundle import Build, BuildStep
@@ -51,14 +52,23 @@ def send(hosts: Hosts, programs: Programs, scratch: Path, progress: Progress) ->
         )
 
 
-def build(
-    hosts: Hosts, programs: Programs, folder: Path, timeout: float, progress: Progress
+@dataclass(frozen=True)
+class Work:
+    """Commands to be run in a folder of a node."""
+
+    folder: str
+    commands: tuple[str, ...]
+
+
+def work(  # noqa: PLR0913, PLR0917
+    name: str, hosts: Hosts, works: Mapping[str, Work], folder: Path, timeout: float, progress: Progress
 ) -> dict[str, Build]:
-    """Run the build commands on every node; a failed command ends that node's build.
+    """Run commands on every node; a failed one ends that node's.
 
     Args:
+        name: Of the phase.
         hosts: The nodes.
-        programs: What was sent to them, by role.
+        works: What to run on them, by role.
         folder: The bundle's folder; logs go to `build/NODE.log` in it.
         timeout: Seconds that each command may take.
         progress: Told which node is at which command.
@@ -66,36 +76,41 @@ def build(
     Raises:
         LabError: a node was lost.
     """
-    at: dict[str, str] = dict.fromkeys(programs, "")
+    at: dict[str, str] = dict.fromkeys(works, "")
     (folder / "build").mkdir(parents=True, exist_ok=True)
 
-    def on(name: str, target: Target) -> Build:
-        return _build_on(name, hosts[name], target, folder, timeout, at)
+    def on(node: str, task: Work) -> Build:
+        return _work_on(node, hosts[node], task, folder, timeout, at)
 
     def tick(unfinished: list[str]) -> None:
         nodes: dict[str, list[str]] = {}
-        for name in unfinished:
-            nodes.setdefault(at[name], []).append(name)
+        for node in unfinished:
+            nodes.setdefault(at[node], []).append(node)
         progress.tell("; ".join(f"{step} on {', '.join(names)}" for step, names in nodes.items()))
 
-    with progress.phase("build"):
+    with progress.phase(name):
         return all_at_once(
-            {name: lambda name=name, target=target: on(name, target) for name, target in programs.items()},  # type: ignore[misc]
+            {node: lambda node=node, task=task: on(node, task) for node, task in works.items()},  # type: ignore[misc]
             tick=tick,
             abort=lambda: close(hosts),
         )
 
 
-def _build_on(  # noqa: PLR0913, PLR0917
-    name: str, host: Host, target: Target, folder: Path, timeout: float, at: dict[str, str]
+def log_of(node: str) -> Path:
+    """Where the output of a node's commands is, in the bundle."""
+    return Path("build") / f"{node}.log"
+
+
+def _work_on(  # noqa: PLR0913, PLR0917
+    name: str, host: Host, task: Work, folder: Path, timeout: float, at: dict[str, str]
 ) -> Build:
     steps: list[BuildStep] = []
-    log = Path("build") / f"{name}.log"
-    for number, command in enumerate(target.spec.build, 1):
-        at[name] = f"{command[:30]!r}, {number} of {len(target.spec.build)},"
+    log = log_of(name)
+    for number, command in enumerate(task.commands, 1):
+        at[name] = f"{command[:30]!r}, {number} of {len(task.commands)},"
         with (folder / log).open("a", encoding="utf-8") as stream:
             stream.write(f"$ {command}\n")
-        done = host.run(command, timeout=timeout, cwd=folder_name(target), log=folder / log)
+        done = host.run(command, timeout=timeout, cwd=task.folder, log=folder / log)
         steps.append(
             BuildStep(
                 command=command, exit=done.exit, seconds=round(done.seconds, 3), timed_out=done.timed_out

@@ -9,7 +9,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_ixy import build, bundle, cast, manifest, nics, rates, reference, spots, testbed, trial
+from pytest_ixy import build, bundle, cast, manifest, nics, once, rates, reference, spots, testbed, trial
+from pytest_ixy.alike import Where
 from pytest_ixy.bundle import Build, Bundle, Phase
 from pytest_ixy.course import ENDLESS, SOAK, USUAL, Course, soak
 from pytest_ixy.dialect import shipped
@@ -112,9 +113,17 @@ class Lab:
             programs = {role: program for role in setup.hosts if (program := setup.program(role))}
             for role, program in programs.items():
                 spots.note(self.testbed.run, role, self._spot(role, program))
-            build.send(self.hosts, programs, self.scratch, self.progress)
-            timeout = self.settings.timeouts.build
-            self._builds = build.build(self.hosts, programs, self._built_in, timeout, self.progress)
+            self._builds = once.make(
+                once.Site(
+                    self.hosts,
+                    Where(self.testbed.record, self.settings.offline),
+                    programs,
+                    self.settings,
+                    self.scratch,
+                    self._built_in,
+                    self.progress,
+                )
+            )
             if build.first_failure(self._builds):
                 manifest.leave_unrun(self._setup(), self.settings.packets, self._built_in, self.progress)
                 self.latest = self._built_in

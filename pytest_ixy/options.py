@@ -174,6 +174,15 @@ OPTIONS = (
     ),
     Option("offline", bool, False, "cut the machines off the internet"),
     Option(
+        "build",
+        str,
+        "kept",
+        "where the build of a target with build_once comes from: kept (from an earlier run of the same "
+        "files, commands and image, if there was one) or fresh (built anew, and kept) (kept)",
+        "WHICH",
+        choices=("kept", "fresh"),
+    ),
+    Option(
         "keep",
         str,
         "never",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,31 @@ def pack(folder: Path, out: Path) -> int:
         for path in _entries(folder):
             archive.add(path, str(path.relative_to(folder)), recursive=False, filter=_plain)
     return out.stat().st_size
+
+
+def content(folder: Path) -> str:
+    """A hash of all in a folder that a commit can hold: names, modes and contents, without any `.git`."""
+    whole = hashlib.sha256()
+    for path in _entries(folder):
+        name = path.relative_to(folder)
+        if ".git" not in name.parts and (path.is_symlink() or path.is_file()):
+            whole.update(
+                f"{len(str(name))} {_kind(path)} {_hash(path)} {name}\n".encode(errors="surrogateescape")
+            )
+    return whole.hexdigest()
+
+
+def _kind(path: Path) -> str:
+    if path.is_symlink():
+        return "link"
+    return "program" if path.stat().st_mode & 0o100 else "file"
+
+
+def _hash(path: Path) -> str:
+    if path.is_symlink():
+        return hashlib.sha256(bytes(path.readlink())).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _entries(folder: Path) -> Iterator[Path]:

@@ -10,7 +10,7 @@ NAME = "pytest-ixy"
 
 
 def cache_folder() -> Path:
-    """Images, saved states and the scratch folders of runs; all of it can be made again."""
+    """Images, saved states, kept builds and the scratch folders of runs; all of it can be made again."""
     return platformdirs.user_cache_path(NAME, appauthor=False)
 
 
@@ -22,6 +22,11 @@ def state_folder() -> Path:
 def images_folder() -> Path:
     """One folder per image, named by the hash of its recipe."""
     return cache_folder() / "images"
+
+
+def builds_folder() -> Path:
+    """One folder per kept build, named by the hash of all that it depends on."""
+    return cache_folder() / "builds"
 
 
 def scratch_folder(run: str) -> Path:

@@ -54,6 +54,7 @@ class Settings:
         idle: Seconds without traffic in scenario lifecycle.
         static: That table of config.toml: hosts that exist.
         gdb: The role that is started under gdbserver, if any.
+        build: Whether a kept build may be used: kept or fresh.
         offline: True to cut the machines off the internet.
         openstack: That table of config.toml, kept as it is.
         terms: How to judge, as far as it does not stand in the target.
@@ -95,6 +96,7 @@ class Settings:
     targets: tuple[Wanted, ...] = ()
     nics: tuple[str, ...] = ()
     nic: str = models.DEFAULT
+    build: str = "kept"
 
     @property
     def asked_nic(self) -> str | None:

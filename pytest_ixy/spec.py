@@ -111,6 +111,9 @@ class Spec(tomlfile.Table):
 
     Attributes:
         build: Commands that build it, each in a shell of its own.
+        build_once: new. What these leave in the work tree is all that the programs need, so that one node's
+            serves the others, and later runs.
+        setup: new. Commands that every node needs in every run, once it is built.
         pktgen, fwd, pcap: The command line of each role; None for one that somebody else has to play.
         roles: Who does.
         nics: new. Models of NICs that it drives; None when it does not say.
@@ -121,6 +124,8 @@ class Spec(tomlfile.Table):
     """
 
     build: Annotated[tuple[Command, ...], Field(strict=False)] = ()
+    build_once: bool = False
+    setup: Annotated[tuple[Command, ...], Field(strict=False)] = ()
     pktgen: Command | None = None
     fwd: Command | None = None
     pcap: Command | None = None

@@ -46,10 +46,19 @@ class BuildStep(Record):
 
 
 class Build(Record):
-    """All build commands that ran on one role's node; `log` is relative to the bundle."""
+    """All build commands that ran for one role's node; `log` is relative to the bundle.
+
+    Attributes:
+        steps: The commands; those of `setup` behind those of `build`.
+        log: What they printed.
+        made_on: The role on whose node it was built; None where that was its own.
+        kept: When it was built, where that was in an earlier run.
+    """
 
     steps: tuple[BuildStep, ...]
     log: str
+    made_on: Annotated[str, Field(max_length=100)] | None = None
+    kept: datetime | None = None
 
     @property
     def ok(self) -> bool:

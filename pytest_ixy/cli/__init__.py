@@ -21,6 +21,7 @@ EPILOG = """examples:
   pytest-ixy image build             build and boot the machine image now, not in the first run
   pytest-ixy image list              what is kept, and how large it is
   pytest-ixy image remove --old      make room
+  pytest-ixy builds list             which builds are kept for later runs?
   pytest-ixy sweep                   remove what killed runs left behind
   pytest-ixy status                  which runs go on, and which testbeds are held?
   pytest-ixy ssh fwd                 a shell where fwd ran, on a testbed that is held
@@ -38,7 +39,7 @@ and to look at its machines when it fails:
 """
 
 
-COMMANDS = ("doctor", "image", "sweep", "judge", "rules", "status", "ssh", "logs", "release")
+COMMANDS = ("doctor", "image", "builds", "sweep", "judge", "rules", "status", "ssh", "logs", "release")
 """Each is a module of this package."""
 
 

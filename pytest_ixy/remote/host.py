@@ -97,7 +97,7 @@ class Host:
         """
         process = self.start(command, cwd=cwd, environment=environment, root=root, log=log)
         try:
-            ended = process.wait(timeout)
+            ended = process.wait(timeout, whole=False)  # `release` waits for the last output anyway
             timed_out = ended is None
             if timed_out:
                 process.stop()
@@ -162,6 +162,14 @@ class Host:
     ) -> None:
         """Unpack a local `.tar.zst` into a folder of the node, which is made as needed."""
         Transfer(self._link, timeout, root, progress).unpack(archive, self.access.place(remote_folder))
+
+    def pack(self, remote_folder: str, archive: Path, *, timeout: float, limit: int) -> int:
+        """Pack a folder of the node into a local `.tar.zst` of at most `limit` bytes; its size.
+
+        Raises:
+            LabError: the node is lost or has no zstd, the folder cannot be read, it is too large or too slow.
+        """
+        return Transfer(self._link, timeout, root=False, progress=None).pack(remote_folder, archive, limit)
 
     def fetch(  # noqa: PLR0913 - all that matters is named at the call
         self,

@@ -101,8 +101,8 @@ class Process:
         """How long it has run, or ran."""
         return (self._finished or time.monotonic()) - self._began
 
-    def poll(self) -> Exit | None:
-        """How it ended, or None while it runs.
+    def poll(self, *, whole: bool = True) -> Exit | None:
+        """How it ended, or None while it runs; if it shall be `whole`, also while output may still come.
 
         Raises:
             LabError: the node is lost, or its output can no longer be stored.
@@ -113,12 +113,12 @@ class Process:
         if self._control.exit is None:
             return None
         self._finished = self._finished or time.monotonic()
-        return self._control.exit if self._is_quiet(self._finished) else None
+        return self._control.exit if not whole or self._is_quiet(self._finished) else None
 
-    def wait(self, timeout: float) -> Exit | None:
+    def wait(self, timeout: float, *, whole: bool = True) -> Exit | None:
         """The same as `poll`, after waiting for at most `timeout` seconds."""
         end = time.monotonic() + timeout
-        while (ended := self.poll()) is None and (left := end - time.monotonic()) > 0:
+        while (ended := self.poll(whole=whole)) is None and (left := end - time.monotonic()) > 0:
             with self._control.changed:
                 if self._control.exit or self._control.ended:
                     self._control.changed.wait(min(left, _QUIET / 2))

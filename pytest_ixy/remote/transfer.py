@@ -35,8 +35,10 @@ chmod "$3" -- "$part" && mv -fT -- "$part" "$1"
 
 _UNPACK = """
 set -o pipefail
+if command -v zstd >/dev/null; then how=zstd; else how=plain; fi
+echo "ixy: $how" >&2
 mkdir -p -- "$1" || exit 1
-case $2 in
+case $how in
     zstd) zstd -dcq | tar -x --no-same-owner -C "$1" -f - ;;
     plain) tar -x --no-same-owner -C "$1" -f - ;;
 esac && exit
@@ -44,6 +46,12 @@ full=$1/.full.$$  # tar may only say that a write was short; this tells whether 
 head -c 65536 /dev/zero >"$full"
 rm -f -- "$full"
 exit 1
+"""
+
+_PACK = """
+set -o pipefail
+command -v zstd >/dev/null || { echo "there is no zstd" >&2; exit 1; }
+tar -c -C "$1" -f - . | zstd -1 -T0 -cq
 """
 
 _FETCH = """
@@ -80,12 +88,22 @@ class Transfer:
     def unpack(self, archive: Path, folder: str) -> None:
         """Unpack a `.tar.zst` on the node, decompressed on this side where it has no zstd."""
         folder = _anchored(folder)
-        with self._pipe("looking for zstd", "command -v zstd >/dev/null") as pipe:
-            packed = pipe.status() == 0
-        how = "zstd" if packed else "plain"
-        with _source(archive) as stream, self._pipe(f"unpacking into {folder}", _UNPACK, folder, how) as pipe:
+        with _source(archive) as stream, self._pipe(f"unpacking into {folder}", _UNPACK, folder) as pipe:
+            packed = pipe.header() == ["zstd"]
             pipe.send(_chunks(stream) if packed else read_archive(stream), self.progress)
             pipe.finish()
+
+    def pack(self, folder: str, local: Path, limit: int) -> int:
+        """Pack a folder of the node into a local `.tar.zst`."""
+        folder, done = _anchored(folder), 0
+        with self._pipe(f"packing {folder}", _PACK, folder) as pipe, _draft(local) as part:
+            with part.open("wb") as file:
+                for piece in pipe.receive():
+                    done += file.write(piece)
+                    if done > limit:
+                        raise pipe.failure(f"it has more than the {limit:,} bytes allowed")
+            pipe.finish()
+        return done
 
     def fetch(self, remote: str, local: Path, limit: int | None, begun: Begun | None) -> int:
         """Copy one file from the node."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_ixy.bundle import Bundle
+    from pytest_ixy.bundle import Build, Bundle
 
 LIMIT = 64 << 10
 
@@ -32,7 +32,7 @@ def _logs(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
         if run.crash:
             yield f"{role}: what is known of its crash", run.crash.file or "", run.crash.text
     for role in in_flow_order(list(manifest.builds)):
-        yield f"{role}: build", manifest.builds[role].log, ""
+        yield f"{role}: {_build(manifest.builds[role])}", manifest.builds[role].log, ""
     for node in manifest.nodes:
         if node.console:
             yield f"{node.name}: console", node.console, ""
@@ -40,6 +40,13 @@ def _logs(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
             yield f"{node.name}: what its kernel logged during the trial", node.kernel, ""
     if manifest.target.dirty:
         yield "what the work tree changed", DIFF, ""
+
+
+def _build(build: Build) -> str:
+    """What a build's log is of."""
+    if build.kept:
+        return f"build, kept since {build.kept:%Y-%m-%d %H:%M} UTC"
+    return f"build, made on the node of {build.made_on}" if build.made_on else "build"
 
 
 def _fold(bundle: Bundle, folder: Path, title: str, relative: str, instead: str) -> str:

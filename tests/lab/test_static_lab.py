@@ -86,7 +86,8 @@ def users(tmp_path):
 
 
 def state(hosts):
-    return {name: host.run(STATE, timeout=60, root=True).output for name, host in hosts.items()}
+    said = {name: host.run(STATE, timeout=60, root=True).output for name, host in hosts.items()}
+    return [f"{name}: {line}" for name, text in said.items() for line in text.splitlines()]
 
 
 def until_in_trial(runner, process):

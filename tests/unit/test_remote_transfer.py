@@ -237,6 +237,42 @@ def test_unpack_of_something_else_is_a_lab_error(either, tmp_path):
         either.unpack(tmp_path / "no.tar.zst", str(tmp_path / "there"), timeout=30)
 
 
+@needs("zstd")
+def test_what_is_packed_unpacks_to_the_same(host, tmp_path):
+    tree = tmp_path / "it's $(x)"
+    (tree / "empty").mkdir(parents=True)
+    (tree / "program").write_bytes(content(3_000_000))
+    (tree / "program").chmod(0o751)
+    (tree / "-rf").symlink_to("program")
+    os.utime(tree / "program", (1_000_000_000, 1_000_000_000))
+    size = host.pack(str(tree), tmp_path / "a.tar.zst", timeout=60, limit=10_000_000)
+    assert size == (tmp_path / "a.tar.zst").stat().st_size
+    host.unpack(tmp_path / "a.tar.zst", str(tmp_path / "again"), timeout=60)
+    again = tmp_path / "again" / "program"
+    assert again.read_bytes() == (tree / "program").read_bytes()
+    assert (again.stat().st_mode & 0o777, again.stat().st_mtime) == (0o751, 1_000_000_000)
+    assert (tmp_path / "again" / "-rf").is_symlink()
+    assert (tmp_path / "again" / "empty").is_dir()
+
+
+@needs("zstd")
+@pytest.mark.parametrize(
+    ("folder", "limit", "words"),
+    [("noise", 1000, "more than the 1,000 bytes allowed"), ("nothing", 1000, "No such file or directory")],
+)
+def test_what_cannot_be_packed_leaves_nothing(host, tmp_path, folder, limit, words):
+    (tmp_path / "noise").mkdir()
+    (tmp_path / "noise" / "file").write_bytes(random.Random(1).randbytes(3_000_000))
+    with pytest.raises(LabError, match=f"packing .*{folder}: .*{words}"):
+        host.pack(str(tmp_path / folder), tmp_path / "a.tar.zst", timeout=60, limit=limit)
+    assert not list(tmp_path.glob("a.tar.zst*"))
+
+
+def test_a_node_without_zstd_packs_nothing(bare_host, tmp_path):
+    with pytest.raises(LabError, match="there is no zstd"):
+        bare_host.pack(str(tmp_path), tmp_path / "a.tar.zst", timeout=60, limit=1000)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 1 MiB; only root can make one."""

@@ -38,9 +38,17 @@ def test_the_shape_of_ixy_ci(tmp_path):
 def test_what_is_new_and_optional(tmp_path):
     found = read(tmp_path, ROLES + '[ready]\nfwd = "^ready: \\\\d+ ports"\n')
     assert found.build == ()
+    assert not found.build_once
+    assert found.setup == ()
     pattern = found.ready.pattern("fwd")
     assert pattern is not None
     assert pattern.search("ready: 2 ports")
+
+
+def test_a_build_may_serve_all(tmp_path):
+    found = read(tmp_path, ROLES + 'build = ["make"]\nbuild_once = true\nsetup = ["sudo ./pages"]\n')
+    assert found.build_once
+    assert found.setup == ("sudo ./pages",)
 
 
 def test_commands_may_have_several_lines(tmp_path):
@@ -58,6 +66,8 @@ def test_commands_may_have_several_lines(tmp_path):
             "ixy-ci.toml:7: element 2 of 'build' should be a valid string, not an integer",
         ),
         (ROLES + "build = [\n'make', ' ']", "ixy-ci.toml:5: element 2 of 'build' should not be empty"),
+        (ROLES + "build_once = 1", "ixy-ci.toml:4: 'build_once' should be a valid boolean"),
+        (ROLES + "setup = ['']", "ixy-ci.toml:4: element 1 of 'setup' should not be empty"),
         ("[roles]\nfwd = 'somebody'", "ixy-ci.toml:2: 'fwd' in [roles] should be 'reference'"),
         (ROLES.replace("./fwd", "a\\u0000b"), "ixy-ci.toml:2: 'fwd' has a NUL character"),
         (ROLES.replace("./fwd", ""), "ixy-ci.toml:2: 'fwd' should not be empty"),

@@ -75,11 +75,13 @@ put_back() {
     local word one two three four path
     save - "$token" || return # its owner starts nothing more, and who comes next goes on here if this is cut off
     end_processes
+    while read -r word one two three; do [[ $word == driver ]] && put_driver "$one" "$two" "$three"; done <before
+    put_names
     while read -r word one two three four; do
         case $word in
             sysctl) printf '%s\n' "$two${three:+ $three}${four:+ $four}" >"/proc/sys/$one" ;;
-            driver) put_driver "$one" "$two" "$three" ;;
             tuning) put_tuning "$one" "$two" "$three" "$four" ;;
+            ring) put_ring "$one" "$two" ;;
             link) put_link "$one" "$two" "$three" "$four" ;;
             address) put_address "$one" "$two" ;;
         esac

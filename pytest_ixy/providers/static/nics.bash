@@ -22,7 +22,9 @@ record_nic() {
 
 record_interface() { # ADDRESS PATH NAME
     local flags mtu ipv6=- frames word
+    echo "name $1 $3"
     { read -r ipv6 <"/proc/sys/net/ipv6/conf/$3/disable_ipv6"; } 2>/dev/null
+    frames=$(ring "$3" 2>/dev/null) && [[ $frames ]] && echo "ring $1 $frames"
     frames=$(frames_for_an_interrupt "$3" 2>/dev/null)
     features "$3" 2>/dev/null | while read -r word; do echo "feature $1 $word"; done
     echo "tuning $1 $ipv6 ${frames:--} $(queue "$3" 2>/dev/null)"
@@ -53,6 +55,20 @@ put_driver() { # ADDRESS DRIVER OVERRIDE
     [[ $(driver_of "$1") == "${2#-}" ]] || echo "untidy $2 does not take $1"
 }
 
+put_names() { # two may have got each other's, so none gets its own before the others have given it up
+    local word nic name path temporary
+    for temporary in 1 ""; do
+        while read -r word nic name; do
+            [[ $word == name ]] || continue
+            path=$(interfaces "$nic")
+            [[ $path == *" "* || -z $path || ${path##*/} == "$name" ]] && continue # several, none, or all is well
+            ip link set dev "${path##*/}" down
+            [[ $temporary ]] && word=ixy${nic//[:.]/} || word=$name
+            ip link set dev "${path##*/}" name "$word" || echo "untidy ${path##*/} was called $name"
+        done <before
+    done
+}
+
 put_link() { # ADDRESS UP MTU FLAGS
     local path flags mtu name to=(down up) on=(off on)
     for path in $(interfaces "$1"); do
@@ -66,12 +82,41 @@ put_link() { # ADDRESS UP MTU FLAGS
     done
 }
 
-features() { # of an interface, those that can be switched
-    ethtool -k "$1" | sed -n 's/^[[:space:]]*\([a-z0-9-]*\): \(on\|off\)$/\1 \2/p'
+features() { # of an interface, those that can be switched, by the names that ethtool takes, as they are asked for
+    ethtool -k "$1" | sed -n '
+        s/^[[:space:]]*//
+        s/^\([rt]x\)-checksumming:/\1:/
+        s/^scatter-gather:/sg:/
+        s/^tcp-segmentation-offload:/tso:/
+        s/^udp-fragmentation-offload:/ufo:/
+        s/^generic-segmentation-offload:/gso:/
+        s/^generic-receive-offload:/gro:/
+        s/^large-receive-offload:/lro:/
+        s/^\([rt]x\)-vlan-offload:/\1vlan:/
+        s/^ntuple-filters:/ntuple:/
+        s/^receive-hashing:/rxhash:/
+        s/: o[nf]* \[requested \(on\|off\)\]$/: \1/
+        s/^\([a-z0-9-]*\): \(on\|off\)$/\1 \2/p'
+}
+
+changed_features() { # ADDRESS INTERFACE: those that are not as they were, "NAME on" or "NAME off" as it was
+    sed -n "s/^feature $1 //p" before | grep -vxF -f <(features "$2")
 }
 
 frames_for_an_interrupt() {
     ethtool -c "$1" | sed -n 's/^tx-frames:[[:space:]]*\([0-9]*\)$/\1/p'
+}
+
+ring() { # how many frames an interface has room for
+    ethtool -g "$1" | sed -n '/^Current/,$s/^RX:[[:space:]]*\([0-9]*\)$/\1/p'
+}
+
+put_ring() { # ADDRESS FRAMES
+    local path name
+    for path in $(interfaces "$1"); do
+        name=${path##*/}
+        [[ $(ring "$name") == "$2" ]] || ethtool -G "$name" rx "$2" || echo "untidy $name has another ring, not $2"
+    done
 }
 
 queue() { # which kind of queue frames wait in to be sent
@@ -81,14 +126,15 @@ queue() { # which kind of queue frames wait in to be sent
 }
 
 put_tuning() { # ADDRESS IPV6-DISABLED FRAMES QUEUE
-    local path name now feature change=()
+    local path name change
     for path in $(interfaces "$1"); do
         name=${path##*/}
-        now=$(features "$name")
-        while read -r feature; do
-            grep -qxF -- "$feature" <<<"$now" || change+=($feature)
-        done < <(sed -n "s/^feature $1 //p" before)
-        ((${#change[@]})) && { ethtool -K "$name" "${change[@]}" >/dev/null || echo "untidy offloads of $name"; }
+        for _ in 1 2; do # some switch others with them
+            change=$(changed_features "$1" "$name")
+            [[ $change ]] && ethtool -K "$name" $change >/dev/null
+        done
+        change=$(changed_features "$1" "$name")
+        [[ $change ]] && echo "untidy $name had ${change//$'\n'/, }"
         [[ $3 == - || $(frames_for_an_interrupt "$name") == "$3" ]] || ethtool -C "$name" tx-frames "$3"
         [[ $2 == - ]] || echo "$2" >"/proc/sys/net/ipv6/conf/$name/disable_ipv6"
         [[ $(queue "$name") == "$4" ]] || tc qdisc del dev "$name" root # so that it gets its usual one

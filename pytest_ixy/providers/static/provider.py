@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_ixy import nics as models
 from pytest_ixy import timespan
 from pytest_ixy.bundle import NicRecord, NodeRecord, ProviderRecord
 from pytest_ixy.errors import IxyError, LabError, NotOfferedError, UsageError
@@ -44,6 +45,8 @@ class Static:
         """The table `[static]`, and ~/.ssh/config; see the protocol."""
         if settings.offline:
             raise UsageError("The provider static cannot cut hosts off the internet (--ixy-offline).")
+        made = [model for model in models.MODELS if model not in models.WAYS]
+        models.require(settings.nic, made, "static")
         plan.plan(forward_topology(settings.pci), settings)
 
     def capacity(self, settings: Settings) -> int:

@@ -151,6 +151,16 @@ class QemuTable(Table):
     offline: bool | None = None
 
 
+class TargetTable(Table):
+    """`[[targets]]`: new. One of several repositories to test; see the options of the same names."""
+
+    repo: str
+    ref: str | None = None
+    dialect: str | None = None
+    roles: dict[str, str] = Field(default_factory=dict)
+    nics: list[str] = Field(default_factory=list)
+
+
 class Timeouts(Table):
     """`[timeouts]`: new. How long to wait for what, in seconds.
 
@@ -185,6 +195,7 @@ class Config(Table):
     static: StaticTable | None = None
     test: PacketsTable = PacketsTable()
     repo: str | None = None
+    targets: list[TargetTable] = Field(default_factory=list)
     replay: str | None = None
     ref: str | None = None
     provider: str | None = None

@@ -17,55 +17,58 @@ if TYPE_CHECKING:
     from pytest_ixy.origin import Origin, Tested
     from pytest_ixy.providers.base import Testbed
     from pytest_ixy.rules import Finding
+    from pytest_ixy.subjects import Subject
 
 T = TypeVar("T")
 
 
-def origin_of(request: pytest.FixtureRequest) -> Origin:
-    """Where bundles come from in this session; a test without any is skipped."""
+@pytest.fixture(scope="session")
+def ixy_subject(request: pytest.FixtureRequest) -> Subject:
+    """What the test is about, one of those given by --ixy-repo: `label`, `settings`, `origin`."""
     if not request.config.pluginmanager.hasplugin("ixy-outcomes"):
         pytest.skip(
             "needs a repository to test: pytest --ixy-repo=URL|OWNER/NAME|FOLDER, or --ixy-replay=BUNDLE"
         )
-    from pytest_ixy.session import ORIGIN
+    from pytest_ixy.session import SUBJECTS
 
-    return request.config.stash[ORIGIN]
+    return request.config.stash[SUBJECTS].enter(getattr(request, "param", None))
 
 
-def once(request: pytest.FixtureRequest, fixture: str, work: Callable[[], T]) -> T:
-    """Do the work; when it fails, the tests after this one are skipped with that cause."""
+def once(request: pytest.FixtureRequest, subject: Subject, fixture: str, work: Callable[[], T]) -> T:
+    """Do the work; when it fails, the target's tests after this one are skipped with that cause."""
     from pytest_ixy.errors import IxyError, LabError, NotHereError
     from pytest_ixy.session import OUTCOMES
 
+    outcomes = request.config.stash[OUTCOMES]
     try:
         return work()
     except NotHereError:
         raise
     except OSError as error:
-        request.config.stash[OUTCOMES].failed(fixture, f"lab error: {error}")
+        outcomes.failed(subject.label, fixture, f"lab error: {error}")
         raise LabError(f"This machine would not: {error}.", hint="run pytest-ixy doctor") from error
     except Exception as error:
         kind = error.kind if isinstance(error, IxyError) else type(error).__name__
-        request.config.stash[OUTCOMES].failed(fixture, f"{kind}: {getattr(error, 'what', error)}")
+        outcomes.failed(subject.label, fixture, f"{kind}: {getattr(error, 'what', error)}")
         raise
 
 
 @pytest.fixture(scope="session")
-def ixy_target(request: pytest.FixtureRequest) -> Tested:
+def ixy_target(request: pytest.FixtureRequest, ixy_subject: Subject) -> Tested:
     """The repository under test at its commit: `record` (name, commit, dirty), `spec` (its ixy-ci.toml)."""
-    return origin_of(request).target
+    return once(request, ixy_subject, "ixy_target", lambda: ixy_subject.origin.target)
 
 
 @pytest.fixture(scope="session")
-def ixy_lab(request: pytest.FixtureRequest, ixy_target: Tested) -> None:
+def ixy_lab(request: pytest.FixtureRequest, ixy_subject: Subject, ixy_target: Tested) -> None:
     """Everything that builds and trials need, provisioned at first use; nothing in a replay."""
-    once(request, "ixy_lab", origin_of(request).prepare)
+    once(request, ixy_subject, "ixy_lab", ixy_subject.origin.prepare)
 
 
 @pytest.fixture(scope="session")
-def ixy_testbed(request: pytest.FixtureRequest, ixy_lab: None) -> Testbed:
+def ixy_testbed(ixy_subject: Subject, ixy_lab: None) -> Testbed:
     """Three machines on two networks: `nodes`, `accesses` (SSH), `record`. None in a replay: a skip."""
-    return origin_of(request).testbed
+    return ixy_subject.origin.testbed
 
 
 class BuildResults:
@@ -95,21 +98,21 @@ class BuildResults:
 
 
 @pytest.fixture(scope="session")
-def ixy_build(request: pytest.FixtureRequest, ixy_lab: None) -> BuildResults:
+def ixy_build(request: pytest.FixtureRequest, ixy_subject: Subject, ixy_lab: None) -> BuildResults:
     """The target, sent to every node and built there; `ixy_build.check(role)` fails if it was not."""
-    origin = origin_of(request)
-    return once(request, "ixy_build", lambda: BuildResults(origin))
+    return once(request, ixy_subject, "ixy_build", lambda: BuildResults(ixy_subject.origin))
 
 
 @pytest.fixture(scope="session")
-def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callable[..., Bundle]:
+def ixy_trial(
+    request: pytest.FixtureRequest, ixy_subject: Subject, ixy_build: BuildResults
+) -> Callable[..., Bundle]:
     """Call it to run a trial on the testbed: `ixy_trial(packets=1000)`; returns its `Bundle`.
 
     `players`, such as `{"pktgen": "reference", "fwd": "target", "pcap": "reference"}`, says who plays;
     `course`, a `pytest_ixy.course.Course`, how it goes where it is not the usual way.
     In a replay the call skips the test.
     """
-    origin = origin_of(request)
     from pytest_ixy.build import first_failure
     from pytest_ixy.course import USUAL
     from pytest_ixy.errors import TargetError
@@ -120,15 +123,18 @@ def ixy_trial(request: pytest.FixtureRequest, ixy_build: BuildResults) -> Callab
         return run
 
     def run(packets: int | None = None, players: Cast | None = None, course: Course | None = None) -> Bundle:
-        return once(request, "ixy_trial", lambda: origin.run_trial(packets, players, course or USUAL))
+        asked = packets, players, course or USUAL
+        return once(request, ixy_subject, "ixy_trial", lambda: ixy_subject.origin.run_trial(*asked))
 
-    return once(request, "ixy_trial", ready)
+    return once(request, ixy_subject, "ixy_trial", ready)
 
 
 @pytest.fixture(scope="session")
-def ixy_bundle(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Bundle:
+def ixy_bundle(
+    request: pytest.FixtureRequest, ixy_subject: Subject, ixy_trial: Callable[..., Bundle]
+) -> Bundle:
     """The bundle of one trial with the packets that were asked for: manifest, capture, logs."""
-    return once(request, "ixy_trial", origin_of(request).bundle)
+    return once(request, ixy_subject, "ixy_trial", ixy_subject.origin.bundle)
 
 
 @pytest.fixture(scope="session")
@@ -175,8 +181,10 @@ PROOFS = ("complete", "sent")
 def _fail_if_nothing_is_proven(request: pytest.FixtureRequest, finding: Finding, bundle: Bundle) -> None:
     """Fail in place of a proof that fails too, unless that has a test of its own in this session."""
     from pytest_ixy.rules import judge
+    from pytest_ixy.subjects import label_of
 
-    specs = [getattr(item, "callspec", None) for item in request.session.items]
+    label = label_of(request.node)
+    specs = [getattr(item, "callspec", None) for item in request.session.items if label_of(item) == label]
     asked = {spec.params.get("rule") for spec in specs if spec}
     missing = [name for name in PROOFS if name not in asked and name != finding.rule]
     for proof in judge(bundle, missing):

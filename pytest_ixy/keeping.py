@@ -21,9 +21,12 @@ from pytest_ixy.timespan import clock
 FAILED = {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERNAL_ERROR}
 
 
-def owner(settings: Settings, workspace: Workspace, provider: Provider) -> Owner:
-    """Who owns the testbed: a holder where it may be held, else this process."""
-    kind = Owner if settings.keep == "never" else HoldingOwner
+def owner(settings: Settings, workspace: Workspace, provider: Provider, *, apart: bool) -> Owner:
+    """Who owns the testbed: a holder where it may be held or several are made at once, else this process.
+
+    What a thread makes cannot be interrupted, and a process can.
+    """
+    kind = HoldingOwner if apart or settings.keep != "never" else Owner
     return kind(workspace, provider)
 
 
@@ -43,41 +46,46 @@ def open_doors(workspace: Workspace, testbed: Testbed, folder: Path) -> Testbed:
 
 
 class Keeping:
-    """Knows how the session went.
+    """Knows for which targets a test has failed, and holds testbeds.
 
     Attributes:
-        terminated: True when it was ended by SIGTERM: whoever sends that wants everything gone.
+        terminated: True when the session was ended by SIGTERM: whoever sends that wants everything gone.
     """
 
-    def __init__(self, settings: Settings, owner: Owner) -> None:
-        self._settings, self._owner = settings, owner
-        self._failed = False
+    def __init__(self) -> None:
+        self._failed: set[str | None] = set()
         self.terminated = False
 
     @pytest.hookimpl
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Note whether anything failed."""
-        self._failed = session.testsfailed > 0 or exitstatus in FAILED
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note for which target a test has failed."""
+        if report.failed and not hasattr(report, "wasxfail"):
+            self._failed.add(getattr(report, "ixy_target", None))
 
-    def hold(self, say: Callable[[str], None]) -> bool:
+    @pytest.hookimpl
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Note whether anything else failed, which may have to do with any target."""
+        others = session.testsfailed > 0 or exitstatus in FAILED
+        if exitstatus == pytest.ExitCode.INTERNAL_ERROR or (others and not self._failed):
+            self._failed.add(None)
+
+    def failed(self, label: str) -> bool:
+        """Whether something failed that may have to do with that target."""
+        return bool(self._failed & {label, None})
+
+    def hold(self, settings: Settings, owner: Owner, *, failed: bool, say: Callable[[str], None]) -> bool:
         """Hold the testbed if that is asked for, and tell how to visit it; False when it is not held."""
-        if (
-            not self._wanted()
-            or not isinstance(self._owner, HoldingOwner)
-            or not _can_be_visited(self._owner)
-        ):
+        wanted = not self.terminated and (settings.keep == "always" or (settings.keep == "failed" and failed))
+        if not wanted or not isinstance(owner, HoldingOwner) or not _can_be_visited(owner):
             return False
         try:
-            visit = self._owner.hold(self._settings.keep_for.total_seconds())
+            visit = owner.hold(settings.keep_for.total_seconds())
         except (LabError, OSError) as error:
             say(f"the testbed is not held: {error}")
             return False
         for line in told(visit):
             say(line)
         return True
-
-    def _wanted(self) -> bool:
-        return not self.terminated and (self._settings.keep == "always" or self._failed)
 
 
 def _can_be_visited(owner: HoldingOwner) -> bool:

@@ -45,7 +45,7 @@ class Live:
         self._lively = self._stream.isatty() and not os.environ.get("CI") and not self._quiet
         self._shown_at = 0.0
         self._on_line = False
-        self._plain: tuple[str, float] = ("", 0.0)
+        self._plain: dict[str, tuple[str, float]] = {}
 
     @staticmethod
     def _open() -> IO[str]:
@@ -56,6 +56,10 @@ class Live:
         except (OSError, ValueError):
             descriptor = os.open(os.devnull, os.O_WRONLY)
         return os.fdopen(descriptor, "w", encoding="utf-8", errors="replace")
+
+    def calm(self) -> None:
+        """Show plain lines from now on: several processes would overwrite each other's live line."""
+        self._lively = False
 
     def show(self, step: Step) -> None:
         """Show a step, not more often than an eye can follow."""
@@ -77,15 +81,15 @@ class Live:
             self._on_line = True
 
     def _show_plainly(self, step: Step) -> None:
-        phase, since = self._plain
+        phase, since = self._plain.get(step.about, ("", 0.0))
         now = time.monotonic()
         if step.over:
             if step.elapsed >= 1:
                 self._write(f"\nixy: {_words(step)}")
         elif step.phase != phase:
-            self._plain = (step.phase, now)
+            self._plain[step.about] = (step.phase, now)
         elif now - since >= REPEAT:
-            self._plain = (phase, now)
+            self._plain[step.about] = (phase, now)
             self._write(f"\nixy: {_words(step)}")
 
     def say(self, text: str) -> None:
@@ -131,4 +135,5 @@ def _words(step: Step) -> str:
     """Such as `capturing, 3 s: 61,440 of 100,000`, the seconds since it began."""
     seconds = f"{step.elapsed:.1f}" if step.over else f"{step.elapsed:.0f}"
     detail = f": {blanked(step.detail)}" if step.detail else ""
-    return f"{TITLES.get(step.phase, step.phase)}, {seconds} s{detail}"
+    about = f"{blanked(step.about)}: " if step.about else ""
+    return f"{about}{TITLES.get(step.phase, step.phase)}, {seconds} s{detail}"

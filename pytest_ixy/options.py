@@ -60,11 +60,12 @@ class Option:
 OPTIONS = (
     Option(
         "repo",
-        str,
+        list,
         None,
-        "repository to test: a URL, OWNER/NAME on GitHub, or a folder. A folder without --ixy-ref is "
-        "taken as it stands, with what is not committed yet. Without this option or --ixy-replay pytest-ixy "
-        "does nothing",
+        "repository to test: a URL, OWNER/NAME on GitHub, or a folder, with @REF for a version. A folder "
+        "without a version is taken as it stands, with what is not committed yet. Can be given several "
+        "times: each is tested on machines of its own, one after the other or, with -n auto, as many at once "
+        "as there is room for. Without this option or --ixy-replay pytest-ixy does nothing",
         "URL|OWNER/NAME|FOLDER",
     ),
     Option(
@@ -79,7 +80,8 @@ OPTIONS = (
         "ref",
         str,
         None,
-        "branch, tag or commit (full or short SHA) to test; default: the repository's default branch",
+        "branch, tag or commit (full or short SHA) to test, where there is one repository; default: its "
+        "default branch",
         "REF",
     ),
     Option("config", Path, None, "read this config.toml (ixy-ci's works unchanged)", "FILE"),
@@ -250,9 +252,9 @@ def _ini_type(option: Option) -> Any:
     return {bool: "bool", int: "int", list: "linelist"}.get(option.type, "string")
 
 
-def command_line(config: pytest.Config) -> dict[str, Any]:
+def command_line(namespace: argparse.Namespace) -> dict[str, Any]:
     """What the user gave on the command line, by option name; None where nothing."""
-    return {option.name: config.getoption(option.key, None) for option in OPTIONS}
+    return {option.name: getattr(namespace, option.key, None) for option in OPTIONS}
 
 
 def ini(config: pytest.Config) -> dict[str, Any]:

@@ -14,9 +14,9 @@ import pytest
 
 from pytest_ixy.build import first_failure
 from pytest_ixy.errors import IxyError, LabError, NotHereError
-from pytest_ixy.origin import Origin
 from pytest_ixy.rules.words import plain
 from pytest_ixy.startup import scenarios_folder
+from pytest_ixy.subjects import FIXTURE, Subject, Subjects, label_of
 from pytest_ixy.unsupported import REASON
 
 FINDING = pytest.StashKey[dict[str, Any]]()
@@ -27,24 +27,19 @@ ALONE = pytest.StashKey[dict[str, Any]]()
 class Outcomes:
     """Knows what has gone wrong so far, and marks reports with what they are about."""
 
-    def __init__(self, origin: Origin) -> None:
-        self._origin = origin
-        self._causes: dict[str, str] = {}
+    def __init__(self, subjects: Subjects) -> None:
+        self._subjects = subjects
+        self._causes: dict[str, dict[str, str]] = {label: {} for label in subjects.labels}
 
-    @property
-    def label(self) -> str:
-        """The target's name in test ids."""
-        return self._origin.label
-
-    def failed(self, fixture: str, cause: str) -> None:
-        """Remember the first cause why `fixture` cannot be had."""
-        self._causes.setdefault(fixture, plain(cause))
+    def failed(self, label: str, fixture: str, cause: str) -> None:
+        """Remember the first cause why a target's `fixture` cannot be had."""
+        self._causes[label].setdefault(fixture, plain(cause))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give every test of the target its name, such as `test_build[ixy@0e00605-fwd]`."""
-        if "ixy_target" in metafunc.fixturenames:
-            metafunc.parametrize("ixy_target", [self.label], indirect=True, scope="session")
+        if FIXTURE in metafunc.fixturenames:
+            metafunc.parametrize(FIXTURE, self._subjects.labels, indirect=True, scope="session")
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Any:
         """Name the shipped scenarios alike wherever they are installed."""
@@ -57,20 +52,26 @@ class Outcomes:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip what the target does not support, and what depends on something that went wrong before."""
-        names = getattr(item, "fixturenames", ())
-        if "ixy_target" in names and (cause := self._origin.declined):
+        label = label_of(item)
+        if label is None:
+            return
+        if len(self._subjects.labels) > 1:
+            item.user_properties.append(("ixy.target", label))
+        if cause := self._subjects.of(label).origin.declined:
             pytest.skip(plain(cause))
-        if self._declined(item):
+        if self._declined(item, self._subjects.of(label)):
             pytest.skip(REASON)
-        for fixture, cause in self._causes.items():
+        names = getattr(item, "fixturenames", ())
+        for fixture, cause in self._causes[label].items():
             if fixture in names:
                 pytest.skip(cause)
 
-    def _declined(self, item: pytest.Item) -> bool:
+    @staticmethod
+    def _declined(item: pytest.Item, subject: Subject) -> bool:
         """Whether it is a test of a shipped scenario with a parameter that the target declares."""
         if not item.path.is_relative_to(scenarios_folder()):
             return False
-        declared = self._origin.target.unsupported.get(item.path.parent.name, ())
+        declared = subject.unsupported.get(item.path.parent.name, ())
         spec = getattr(item, "callspec", None)
         return any(value in declared for value in spec.params.values()) if spec else False
 
@@ -87,15 +88,15 @@ class Outcomes:
             report.longrepr = plain(f"{call.excinfo.value.kind}: {call.excinfo.value}")
             if isinstance(call.excinfo.value, LabError):
                 report.when = "setup"  # what pytest takes for an ERROR, wherever it came up
-        if "ixy_target" in getattr(item, "fixturenames", ()):
-            self._mark(report, item)
-            self._note_build(report, item)
+        if label := label_of(item):
+            self._mark(report, item, self._subjects.of(label))
+            self._note_build(report, item, self._subjects.of(label))
         return report
 
-    def _mark(self, report: Any, item: pytest.Item) -> None:
-        report.ixy_target = self.label
+    def _mark(self, report: Any, item: pytest.Item, subject: Subject) -> None:
+        report.ixy_target = subject.label
         judged = getattr(item, "funcargs", {}).get("ixy_bundle")
-        folder = judged.path if judged else self._origin.latest
+        folder = judged.path if judged else subject.origin.latest
         if folder is not None:
             report.ixy_bundle = str(folder)
         if (finding := item.stash.get(FINDING, None)) is not None:
@@ -103,10 +104,10 @@ class Outcomes:
         if (alone := item.stash.get(ALONE, None)) is not None:
             report.ixy_alone, report.ixy_bundle = alone, alone["bundle"]
 
-    def _note_build(self, report: pytest.TestReport, item: pytest.Item) -> None:
+    def _note_build(self, report: pytest.TestReport, item: pytest.Item, subject: Subject) -> None:
         """After a failed test of a build, the trial is skipped for that reason."""
         names = getattr(item, "fixturenames", ())
         if not report.failed or report.when != "call" or "ixy_build" not in names or "ixy_trial" in names:
             return
-        if failure := first_failure(self._origin.builds()):
-            self.failed("ixy_trial", f"not run: {failure}")
+        if failure := first_failure(subject.origin.builds()):
+            self.failed(subject.label, "ixy_trial", f"not run: {failure}")

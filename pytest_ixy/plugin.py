@@ -43,6 +43,17 @@ def pytest_configure(config: pytest.Config) -> None:
         session.start(config)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """With `-n auto`, start no more workers than can have a testbed at once."""
+    if not _wanted(config, config.option):
+        return None
+    from pytest_ixy import startup, xdist
+
+    settings = startup.settings_of(config)
+    return xdist.workers(settings) if settings.targets else None
+
+
 def _wanted(config: pytest.Config, option: argparse.Namespace) -> bool:
     """Whether there is something to judge, and tests are to be run or collected at all."""
     if any(getattr(option, question, None) for question in QUESTIONS):
@@ -50,6 +61,6 @@ def _wanted(config: pytest.Config, option: argparse.Namespace) -> bool:
     return any(map(_given, (option.ixy_repo, option.ixy_replay), SUBJECTS, map(config.getini, SUBJECTS)))
 
 
-def _given(flag: str | None, key: str, ini: str | None) -> bool:
+def _given(flag: str | list[str] | None, key: str, ini: str | list[str] | None) -> bool:
     # an empty --ixy-repo is a mistake that must not pass as "none"
     return flag is not None or bool(os.environ.get(key.upper()) or ini)

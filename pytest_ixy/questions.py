@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ixy.fixtures import once, origin_of, settle
+from pytest_ixy.fixtures import once, settle
 
 if TYPE_CHECKING:
     from pytest_ixy.alone import Bench
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_ixy.cast import Cast
     from pytest_ixy.course import Course
     from pytest_ixy.rules import Finding
+    from pytest_ixy.subjects import Subject
 
 
 @pytest.fixture
@@ -33,15 +34,17 @@ def ixy_soak(request: pytest.FixtureRequest, ixy_bundle: Bundle) -> Callable[[st
 
 
 @pytest.fixture(scope="session")
-def ixy_bench(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Bench:
+def ixy_bench(ixy_subject: Subject, ixy_trial: Callable[..., Bundle]) -> Bench:
     """The testbed as parts are tried on it, each among references: `ixy_bench.attempt("fwd")`."""
     from pytest_ixy.alone import Bench
 
-    return Bench(origin_of(request))
+    return Bench(ixy_subject.origin)
 
 
 @pytest.fixture
-def ixy_alone(request: pytest.FixtureRequest, ixy_bench: Bench) -> Callable[[str], None]:
+def ixy_alone(
+    request: pytest.FixtureRequest, ixy_subject: Subject, ixy_bench: Bench
+) -> Callable[[str], None]:
     """Call it with a part: the test fails when the target's program for it fails beside references.
 
     A part is a role, or `fwd-back`. It is an ERROR when references fail without the target, too.
@@ -52,14 +55,14 @@ def ixy_alone(request: pytest.FixtureRequest, ixy_bench: Bench) -> Callable[[str
 
     def attempt(part: str) -> alone.Tried:
         try:
-            return once(request, "ixy_bench", lambda: ixy_bench.attempt(part))
+            return once(request, ixy_subject, "ixy_bench", lambda: ixy_bench.attempt(part))
         finally:
             if ixy_bench.doubt is not None:
                 request.node.stash[ALONE] = ixy_bench.doubt.as_dict()
 
     def check(part: str) -> None:
         role = alone.role_of(part)
-        if origin_of(request).cast[role] != TARGET:
+        if ixy_subject.origin.cast[role] != TARGET:
             pytest.skip(f"{role} is not played by a program of the target")
         tried = attempt(part)
         request.node.stash[ALONE] = tried.as_dict()
@@ -71,13 +74,12 @@ def ixy_alone(request: pytest.FixtureRequest, ixy_bench: Bench) -> Callable[[str
 
 @pytest.fixture
 def ixy_lifecycle(
-    request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]
+    request: pytest.FixtureRequest, ixy_subject: Subject, ixy_trial: Callable[..., Bundle]
 ) -> Callable[[str], Finding]:
     """Call it with a case of scenario lifecycle: the test fails unless the target stands it."""
     from pytest_ixy import lifecycle
-    from pytest_ixy.startup import settings_of
 
-    origin, settings = origin_of(request), settings_of(request.config)
+    origin, settings = ixy_subject.origin, ixy_subject.settings
 
     def run(packets: int, who: Cast | None, course: Course) -> Bundle:
         return ixy_trial(packets=packets, players=who, course=course)
@@ -97,13 +99,15 @@ def ixy_lifecycle(
 
 
 @pytest.fixture
-def ixy_frames(request: pytest.FixtureRequest, ixy_trial: Callable[..., Bundle]) -> Callable[[str], None]:
+def ixy_frames(
+    request: pytest.FixtureRequest, ixy_subject: Subject, ixy_trial: Callable[..., Bundle]
+) -> Callable[[str], None]:
     """Call it with a class of frames: the test fails when the target's fwd does not pass these."""
     from pytest_ixy import alone, passage
     from pytest_ixy.outcomes import FINDING
 
     def check(name: str) -> None:
-        if not alone.plays(origin_of(request), "fwd"):
+        if not alone.plays(ixy_subject.origin, "fwd"):
             pytest.skip("the target has no program for fwd")
         bundle, found = passage.passes(name, ixy_trial)
         request.node.stash[FINDING] = found.as_dict()

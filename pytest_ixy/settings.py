@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ixy import cast, dialect, timespan, tomlfile
+from pytest_ixy import cast, dialect, tomlfile, wanted
 from pytest_ixy import given as giving
 from pytest_ixy import nics as models
 from pytest_ixy.cast import Cast
@@ -16,21 +15,20 @@ from pytest_ixy.config import Config, OpenStackTable, StaticTable, Timeouts
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
 from pytest_ixy.given import Given
-from pytest_ixy.options import OPTIONS, Option
+from pytest_ixy.options import OPTIONS
 from pytest_ixy.terms import Tables, Terms, check_file, parse
 from pytest_ixy.topology import PciAddresses
+from pytest_ixy.values import path_of, value
+from pytest_ixy.wanted import SUBJECTS, Wanted, anchored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["QemuSettings", "Settings", "Timeouts", "resolve"]
 
-SUBJECTS = ("repo", "replay")
 LASTING = ("config", "idle", "image", "accel", "memory", "offline", "nic")
 """What a bundle has on record so that its trial can be run again alike, and nothing else there tells."""
-APART = ("dialect", "set", "role", "nic")
-DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+APART = ("repo", "dialect", "set", "role", "nic")
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Settings:
     """Everything that a run is told, checked. Paths are absolute.
 
     Attributes:
-        repo, ref: What to test, as the user wrote it; None when not given.
+        repo, ref: What to test, as the user wrote it; None when not given. The first one of `targets`.
         replay: A bundle or capture to judge again instead.
         config: The config.toml that was read, if any.
         packets: N, the number of packets that pcap captures.
@@ -68,6 +66,7 @@ class Settings:
         keep_for: How long it is held.
         asked: Of these what was asked for this time, on the command line and in the environment. A
             bundle is judged by what is on record unless somebody asks for something else.
+        targets: All that are to be tested, each with what is said of it alone.
     """
 
     repo: str | None
@@ -94,6 +93,7 @@ class Settings:
     keep_for: timedelta = timedelta(hours=1)
     gdb: str | None = None
     static: StaticTable | None = None
+    targets: tuple[Wanted, ...] = ()
     nics: tuple[str, ...] = ()
     nic: str = models.DEFAULT
     build: str = "kept"
@@ -112,6 +112,20 @@ class Settings:
         """Options that were given and on which machines and courses depend, as texts by name."""
         values = {**vars(self), **vars(self.qemu)}
         return {name: str(values[name]) for name in LASTING if name in self.given}
+
+    @property
+    def each(self) -> tuple[Settings, ...]:
+        """These settings for each target on each model of NIC; as they are where none was named."""
+        targets = tuple(map(self._of, self.targets)) or (self,)
+        return tuple(
+            one.on(nic) if one.nics else one for one in targets for nic in one.nics or (models.DEFAULT,)
+        )
+
+    def _of(self, target: Wanted) -> Settings:
+        terms = replace(self.terms, dialect=target.dialect or self.terms.dialect)
+        roles = {**target.roles, **self.roles}
+        found = replace(self, repo=target.repo, ref=target.ref, roles=roles, terms=terms)
+        return replace(found, nics=target.nics or self.nics)
 
 
 def resolve(
@@ -138,23 +152,27 @@ def resolve(
         dict(giving.from_environment(environ, here)),
         dict(giving.from_ini(ini, ini_folder or here)),
     ]
-    path = next((_path(layer["config"]) for layer in layers if "config" in layer), None)
+    path = next((path_of(layer["config"]) for layer in layers if "config" in layer), None)
     file = tomlfile.read(path) if path else tomlfile.TomlFile("", "", {})
+    folder = path.parent if path else here
     config = file.check(Config)
     check_file(file, config.rules)
-    layers.append(dict(giving.from_file(file, path.parent if path else here)))
+    layers.append(dict(giving.from_file(file, folder)))
     strongest = _strongest(layers)
-    values = {option.name: _value(option, strongest, here) for option in OPTIONS if option.name not in APART}
+    values = {option.name: value(option, strongest, here) for option in OPTIONS if option.name not in APART}
     asked_models = _nics(strongest.get("nic"))
     asked, standing = (_terms(strong).over(_terms(weak)) for strong, weak in (layers[:2], layers[2:]))
+    targets = wanted.settle(layers[:3], strongest, wanted.ConfigFile(file, config, folder))
+    first = {"repo": targets[0].repo, "ref": targets[0].ref} if targets else {"repo": None}
     return replace(
-        _settings(values, config),
+        _settings({**values, **first}, config),
         given=frozenset(strongest),
         roles=_roles(strongest.get("role")),
         nics=asked_models,
         nic=asked_models[0] if asked_models else models.DEFAULT,
         asked=asked,
         terms=asked.over(standing).over(Terms(rules=config.rules)),
+        targets=targets,
     )
 
 
@@ -192,7 +210,7 @@ def _roles(given: Given | None) -> Cast:
         return {}
     texts = [each.text for each in given.words]
     with given.blamed():
-        return {role: _anchored(player, given) for role, player in cast.parse(texts).items()}
+        return {role: anchored(player, given) for role, player in cast.parse(texts).items()}
 
 
 def _nics(given: Given | None) -> tuple[str, ...]:
@@ -229,67 +247,3 @@ def _settings(values: dict[str, Any], config: Config) -> Settings:
         openstack=config.openstack,
         static=config.static,
     )
-
-
-def _value(option: Option, given: Mapping[str, Given], here: Path) -> Any:
-    if option.name in given:
-        return _convert(option, given[option.name])
-    return here / option.default if option.type is Path and option.default else option.default
-
-
-def _convert(option: Option, given: Given) -> Any:
-    """The value as the option's type; UsageError when it is not one."""
-    if option.type is bool:
-        return _boolean(given)
-    if option.type is int:
-        return _integer(option, given)
-    if option.type is float:
-        return _float(option, given)
-    if option.type is Path:
-        return _path(given)
-    text = given.text
-    if option.type is timedelta:
-        with given.blamed():
-            return timespan.parse(text)
-    if option.choices and text not in option.choices:
-        raise UsageError(f"{given.origin}: unknown {option.name} {text!r}{_near(option, text)}")
-    return _anchored(text, given) if option.name == "repo" else text
-
-
-def _path(given: Given) -> Path:
-    return given.folder / Path(given.text).expanduser()
-
-
-def _near(option: Option, text: str) -> str:
-    return tomlfile.nearest(text, option.choices)
-
-
-def _boolean(given: Given) -> bool:
-    word = str(given.value).strip().lower()
-    if word not in _YES | _NO:
-        raise UsageError(f"{given.origin}: {word!r} is neither true nor false")
-    return word in _YES
-
-
-def _integer(option: Option, given: Given) -> int:
-    text = str(given.value).strip()
-    digits = text.replace("_", "")
-    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else -1  # noqa: PLR2004
-    if not option.minimum <= number <= option.maximum:
-        bounds = f"from {option.minimum:,} to {option.maximum:,}"
-        raise UsageError(f"{given.origin}: {text[:40]!r} is not a whole number {bounds}")
-    return number
-
-
-def _float(option: Option, given: Given) -> float:
-    text = str(given.value).strip()
-    number = float(text) if DECIMAL.fullmatch(text) else 0.0
-    if not option.minimum < number <= option.maximum:
-        bounds = f"above {option.minimum:,} and at most {option.maximum:,}"
-        raise UsageError(f"{given.origin}: {text[:40]!r} is not a number {bounds}")
-    return number
-
-
-def _anchored(repo: str, given: Given) -> str:
-    """A repo such as `.` or `../driver` starts, like other paths, where it was written."""
-    return str(given.folder / repo) if repo.partition("/")[0] in {".", ".."} else repo

@@ -53,7 +53,7 @@ def parse(repo: str) -> Source:
         UsageError: it is none of the three, or may be meant to be something else to git.
     """
     _refuse_odd(repo)
-    if _is_folder(folder := _path(repo)):
+    if is_folder(folder := _path(repo)):
         real = folder.resolve()
         return Source(safe_name(real.name), str(real), folder=real)
     return _elsewhere(repo)
@@ -80,7 +80,7 @@ def versioned(text: str, *, here: bool) -> tuple[str, str | None]:
 
     The `@` of `user@host` is none of that, nor is one in the name of a folder, if one `here` may be meant.
     """
-    if here and _is_folder(_path(text)):
+    if here and is_folder(_path(text)):
         return text, None
     start = _behind_host(text)
     repo, at, ref = text[start:].rpartition("@")
@@ -159,7 +159,8 @@ def _unprintable(text: str) -> bool:
     return any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text)
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of that name; a name that none can have is none."""
     try:
         return path.is_dir()
     except (OSError, ValueError):  # a name too long

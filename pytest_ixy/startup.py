@@ -26,12 +26,17 @@ def scenarios_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "scenarios"
 
 
-def settings_of(config: pytest.Config) -> Settings:
-    """All settings; pytest.UsageError, which ends pytest with status 4, when one is wrong."""
+def settings_of(config: pytest.Config, given: argparse.Namespace | None = None) -> Settings:
+    """All settings; pytest.UsageError, which ends pytest with status 4, when one is wrong.
+
+    Args:
+        config: pytest's configuration.
+        given: The command line, where pytest has not parsed all of it.
+    """
     ini_folder = config.inipath.parent if config.inipath else None
     try:
         settings = resolve(
-            cli=options.command_line(config),
+            cli=options.command_line(given or config.option),
             environ=os.environ,
             ini=options.ini(config),
             ini_folder=ini_folder,
@@ -57,11 +62,12 @@ def prepare(config: pytest.Config, args: list[str]) -> None:
     """Add the scenario's path to `args` when the user gave no path, and guard against the target."""
     _refuse_separate_path(args)
     given = config.known_args_namespace
-    settings = settings_of_early(config)
+    settings = settings_of(config, given)  # pytest already knows our options
     if given.file_or_dir and not settings.replay:
         _find_scenarios(given, args)
         return
-    _keep_out(config, _strange_folder(settings), "bundle" if settings.replay else "target")
+    for folder in _strange_folders(settings):
+        _keep_out(config, folder, "bundle" if settings.replay else "target")
     if given.file_or_dir:
         _find_scenarios(given, args)
         return
@@ -95,14 +101,6 @@ def _found(arg: str) -> str:
     return arg
 
 
-def settings_of_early(config: pytest.Config) -> Settings:
-    """The settings before pytest has parsed everything; it already knows our options."""
-    config.option.__dict__.update(
-        {key: value for key, value in vars(config.known_args_namespace).items() if key.startswith("ixy_")}
-    )
-    return settings_of(config)
-
-
 def _refuse_separate_path(args: list[str]) -> None:
     """`--ixy-repo ../driver` has pytest take the folder for a test path, and its ini file for ours.
 
@@ -116,19 +114,19 @@ def _refuse_separate_path(args: list[str]) -> None:
             )
 
 
-def _strange_folder(settings: Settings) -> Path | None:
-    """The folder that is judged: the target's, or the bundle's, also for a capture in a bundle."""
+def _strange_folders(settings: Settings) -> list[Path]:
+    """The folders that are judged: the targets', or the bundle's, also for a capture in a bundle."""
     if settings.replay is None:
-        folder = Path(settings.repo).expanduser() if settings.repo else None
+        folders = [Path(target.repo).expanduser() for target in settings.targets]
     else:
         inside = settings.replay.is_file() and (settings.replay.parent / MANIFEST).exists()
-        folder = settings.replay.parent if inside else settings.replay
-    return folder if folder is not None and folder.is_dir() else None
+        folders = [settings.replay.parent if inside else settings.replay]
+    return [folder for folder in folders if folder.is_dir()]
 
 
-def _keep_out(config: pytest.Config, folder: Path | None, name: str) -> None:
+def _keep_out(config: pytest.Config, folder: Path, name: str) -> None:
     """When pytest runs inside of what is judged, do not let that be rootdir or give configuration."""
-    if folder is None or not _within(config.rootpath, folder):
+    if not _within(config.rootpath, folder):
         return
     explicit = config.known_args_namespace.inifilename
     if config.inipath and not explicit and config.inicfg:

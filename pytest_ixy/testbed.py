@@ -103,6 +103,9 @@ class Owner:
         unmake(self.provider)
         return self.provision(topology, settings, progress)
 
+    def interrupt(self) -> None:
+        """Have another thread's `provision` give up, where that can be done."""
+
     def release(self) -> list[str]:
         """Unmake everything; the errors met, for the user to see."""
         return [*self.provider.destroy(), *self.workspace.close().errors]

@@ -1,95 +1,123 @@
-"""pytest-xdist: the controller owns the testbed, one worker uses it, the others do without.
+"""pytest-xdist: the controller owns the testbeds, workers use one at a time.
 
-A worker cannot own machines: execnet gives it five seconds to end. So the controller provisions
-before it starts the first worker, hands over what is needed to reach the machines, and takes them
-down when everything else is over. All tests of a target go to one worker, as they share a trial.
+A worker cannot own machines: execnet gives it five seconds to end. So the controller provisions when a
+worker comes to the first test of a target, and takes down when it has left. All tests of a target go to
+one worker, as they share a trial.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from pytest_ixy import spec
+from pytest_ixy import errors, spec
+from pytest_ixy.absent import Absent
 from pytest_ixy.bundle import Phase, TargetRecord
-from pytest_ixy.errors import IxyError, LabError
-from pytest_ixy.guests import Guests
+from pytest_ixy.errors import IxyError
+from pytest_ixy.keeping import Keeping
 from pytest_ixy.lab import Lab
-from pytest_ixy.providers.base import Testbed
+from pytest_ixy.letting.landlord import Landlord
+from pytest_ixy.letting.tenant import Tenant
+from pytest_ixy.progress import Progress
+from pytest_ixy.providers import registry
+from pytest_ixy.settings import Settings
+from pytest_ixy.subjects import Subject, Subjects, label_in
 from pytest_ixy.target import Target
 
+if TYPE_CHECKING:
+    from pytest_ixy.live import Live
+    from pytest_ixy.owning import Owned
+
 KEY = "ixy"
+
+
+def distributes(config: pytest.Config) -> bool:
+    """Whether this process has workers to run the tests."""
+    asked = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
+    return bool(asked) and not config.option.collectonly
+
+
+def workers(settings: Settings) -> int:
+    """How many workers can have a testbed at once."""
+    count, room = len(settings.each), registry.load(settings.provider).capacity(settings)
+    return count if room is None else max(1, min(count, room))
 
 
 class Together:
     """Sends all tests of a target to one worker, so that what they share is made once."""
 
-    def __init__(self, label: str) -> None:
-        self._label = label
+    def __init__(self, labels: list[str]) -> None:
+        self._labels = labels
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Keep the tests of a target together."""
-        return _ByTarget(config, log, self._label)
+        return _ByTarget(config, log, self._labels)
 
 
 class Controller(Together):
-    """Hands the lab of the process that starts the workers to them."""
+    """Lets workers have the testbeds that the process which starts them owns."""
 
-    def __init__(self, lab: Lab) -> None:
-        super().__init__(lab.label)
-        self._lab = lab
-        self._handed: dict[str, Any] | None = None
+    def __init__(self, owned: Sequence[Owned], say: Callable[[str], None]) -> None:
+        origins = {one.origin.label: one for one in owned if one.origin is not None}
+        super().__init__(list(origins))
+        settings = owned[0].settings
+        self._landlord = Landlord(origins, registry.load(settings.provider).capacity(settings), say)
+        self._handed = {
+            "address": self._landlord.address,
+            "subjects": [_packed_subject(one) for one in owned],
+        }
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Give a worker what it needs; the first one's turn provisions."""
-        if self._handed is None:
-            self._handed = hand_over(self._lab)
+        """Give a worker what it needs."""
         node.workerinput[KEY] = self._handed
+
+    @pytest.hookimpl
+    def pytest_keyboard_interrupt(self) -> None:
+        """Let workers that wait for a testbed know that they wait in vain."""
+        self._landlord.dismiss()
+
+    def close(self) -> None:
+        """Take down what is let, or hold it."""
+        self._landlord.close()
 
 
 class _ByTarget(LoadScopeScheduling):  # type: ignore[misc]
-    """Tests that have the target's label in their id are one unit; others go as --dist says."""
+    """Tests that have a target's label in their id are one unit; others go as --dist says."""
 
-    def __init__(self, config: pytest.Config, log: Any, label: str) -> None:
+    def __init__(self, config: pytest.Config, log: Any, labels: list[str]) -> None:
         super().__init__(config, log)
-        self._mark = f"[{label}"
+        self._labels = labels
         self._dist = config.getoption("dist")
 
     def _split_scope(self, nodeid: str) -> str:
-        if self._mark in nodeid:
-            return self._mark
+        if label := label_in(nodeid, self._labels):
+            return f"[{label}"
         if self._dist == "loadfile":
             return nodeid.split("::", 1)[0]
         return str(super()._split_scope(nodeid)) if self._dist == "loadscope" else nodeid
 
 
-def hand_over(lab: Lab) -> dict[str, Any]:
-    """The lab as JSON; when it cannot be provisioned, the reason instead of the testbed."""
-    from pydantic import TypeAdapter
-
-    handed: dict[str, Any] = {
-        "run": lab.folder.name,
-        "scratch": str(lab.scratch),
-        "target": _packed(lab.target),
-        "guests": {role: _packed(guest) for role, guest in lab.guests.items()},
+def _packed_subject(one: Owned) -> dict[str, Any]:
+    packed: dict[str, Any] = {
+        "run": one.folder.name,
+        "scratch": str(one.owner.workspace.scratch),
+        "phases": [phase.model_dump(mode="json") for phase in one.phases],
     }
-    if lab.declined:
-        handed["failure"] = {"what": lab.declined, "hint": ""}
-        return {**handed, "phases": []}
-    try:
-        handed["testbed"] = TypeAdapter(Testbed).dump_python(lab.testbed, mode="json")
-    except IxyError as error:
-        handed["failure"] = {"what": error.what, "hint": error.hint}
-    except OSError as error:
-        handed["failure"] = {"what": f"This machine would not: {error}.", "hint": "run pytest-ixy doctor"}
-    handed["phases"] = [phase.model_dump(mode="json") for phase in lab.progress.phases]
-    return handed
+    if isinstance(one.origin, Lab):
+        lab = one.origin
+        guests = {role: _packed(guest) for role, guest in lab.guests.items()}
+        return {**packed, "target": _packed(lab.target), "guests": guests}
+    if one.origin is not None:
+        cause = one.origin.cause
+        kind = type(cause).__name__
+        packed["absent"] = {"label": one.origin.label, "kind": kind, "what": cause.what, "hint": cause.hint}
+    return packed
 
 
 def _packed(target: Target) -> dict[str, Any]:
@@ -101,32 +129,55 @@ def _unpacked(data: dict[str, Any]) -> Target:
     return Target(record, spec.read(folder, record.label), folder, data["diff"])
 
 
-@dataclass(frozen=True)
-class Received:
-    """What a worker was given; `testbed()` raises the controller's LabError if there is none."""
-
-    run: str
-    scratch: str
-    target: Target
-    guests: Guests
-    _data: dict[str, Any]
-
-    @property
-    def phases(self) -> list[Phase]:
-        """What the controller has done and how long it took."""
-        return [Phase(**phase) for phase in self._data["phases"]]
-
-    def testbed(self) -> Testbed:
-        """How to reach the machines that the controller holds."""
-        from pydantic import TypeAdapter
-
-        if failure := self._data.get("failure"):
-            raise LabError(failure["what"], hint=failure["hint"])
-        return TypeAdapter(Testbed).validate_python(self._data["testbed"])
+def adopt(config: Any, settings: Settings, live: Live) -> Subjects:
+    """In a worker: what is tested comes from the controller, and so do testbeds."""
+    handed, keeper = config.workerinput[KEY], Keeping()
+    config.pluginmanager.register(keeper, "ixy-keeping")
+    several = len(settings.each) > 1
+    if several:
+        live.calm()
+    worker = _Worker(handed["address"], config.workerinput["workerid"], keeper, live, several=several)
+    pairs = zip(settings.each, handed["subjects"], strict=True)
+    subjects = Subjects([worker.subject(each, data) for each, data in pairs])
+    config.add_cleanup(subjects.finish)
+    return subjects
 
 
-def received(config: Any) -> Received:
-    """Read what the controller handed over."""
-    data = config.workerinput[KEY]
-    visitors = {role: _unpacked(guest) for role, guest in data["guests"].items()}
-    return Received(data["run"], data["scratch"], _unpacked(data["target"]), visitors, data)
+class _Worker:
+    """Makes subjects of what was handed over."""
+
+    def __init__(self, address: str, name: str, keeper: Keeping, live: Live, *, several: bool) -> None:
+        self._address, self._name, self._keeper, self._live = address, name, keeper, live
+        self._several = several
+
+    def subject(self, settings: Settings, data: dict[str, Any]) -> Subject:
+        """A subject whose testbed is the controller's."""
+        if absent := data.get("absent"):
+            return Subject(settings, _absent(settings, data["run"], absent))
+        target = _unpacked(data["target"])
+        label = target.record.label
+        progress = Progress(self._live.show, self._live.say, label if self._several else "")
+        progress.phases += [Phase(**phase) for phase in data["phases"]]
+        tenant = Tenant(self._address, label, progress)
+        lab = Lab(
+            settings=settings,
+            target=target,
+            guests={role: _unpacked(guest) for role, guest in data["guests"].items()},
+            folder=settings.artifacts / data["run"],
+            scratch=Path(data["scratch"]) / self._name,
+            provider=registry.load(settings.provider),
+            provision=tenant.testbed,
+            renew=tenant.renew,
+            progress=progress,
+        )
+
+        def finish() -> None:
+            lab.close()
+            tenant.leave(failed=self._keeper.failed(label))
+
+        return Subject(settings, lab, finish)
+
+
+def _absent(settings: Settings, run: str, data: dict[str, str]) -> Absent:
+    kind: type[IxyError] = getattr(errors, data["kind"])
+    return Absent(data["label"], settings.artifacts / run, kind(data["what"], hint=data["hint"]))

@@ -64,6 +64,11 @@ class HoldingOwner(Owner):
         self.workspace.book.release()
         return runs.read(self.workspace.book.path)
 
+    def interrupt(self) -> None:
+        """End the holder, so that whoever waits for its answer gets a LabError."""
+        if self._holder is not None:
+            self._holder.terminate()
+
     def release(self) -> list[str]:
         """End the holder, which unmakes everything, and do what it could not; the errors met."""
         errors = self._holder.end() if self._holder else []
@@ -106,6 +111,8 @@ class _Process:
             progress.pass_on(Step(**answer["step"]))
         if failure := answer.get("failure"):
             raise LabError(failure["what"], hint=failure["hint"])
+        if "testbed" not in answer:  # its last words
+            raise LabError("The process that holds the machines was ended.")
         progress.phases += [Phase(**phase) for phase in answer["phases"]]
         return TypeAdapter(Testbed).validate_python(answer["testbed"])
 
@@ -123,6 +130,10 @@ class _Process:
             words = _last_words(self._log)
             raise LabError(f"The process that holds the machines has ended. {words}".rstrip())
         return answer
+
+    def terminate(self) -> None:
+        """Ask it to end, which it does after all else that it has to do."""
+        self._process.terminate()
 
     def end(self) -> list[str]:
         """End it, in whatever state it is; the errors that it met."""

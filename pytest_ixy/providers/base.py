@@ -62,6 +62,10 @@ class Provider(Protocol):
         """
         ...
 
+    def capacity(self, settings: Settings) -> int | None:
+        """How many testbeds can exist at once now, beside what there is; None where no limit is known."""
+        ...
+
     def provision(
         self, topology: Topology, settings: Settings, book: Ledger, scratch: Path, progress: Progress
     ) -> Testbed:

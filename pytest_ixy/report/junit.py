@@ -37,17 +37,24 @@ def wanted(config: pytest.Config) -> bool:
 
 
 def add_properties(config: pytest.Config, subjects: list[tuple[Subject, list[Trial]]]) -> None:
-    """Properties `ixy.…` of the first trial, `ixy.2.…` of the second, and so on; `ixy.fault` of a target."""
+    """Properties `ixy.…` of the first trial, `ixy.2.…` of the second, and so on.
+
+    A target's `fault` is with its first trial.
+    """
     index = 0
     for subject, trials in subjects:
         places: list[Trial | None] = [*trials] or [None]
+        first = index + 1
         for trial in places:
             index += 1
-            prefix = "ixy" if index == 1 else f"ixy.{index}"
             for name, value in properties(subject, trial):
-                add_property(config, f"{prefix}.{name}", line(value, 1000))
+                add_property(config, f"{_prefix(index)}.{name}", line(value, 1000))
         if words := fault(subject):
-            add_property(config, "ixy.fault", words)
+            add_property(config, f"{_prefix(first)}.fault", words)
+
+
+def _prefix(index: int) -> str:
+    return "ixy" if index == 1 else f"ixy.{index}"
 
 
 def properties(subject: Subject, trial: Trial | None) -> Iterator[tuple[str, object]]:

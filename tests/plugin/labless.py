@@ -11,16 +11,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bundles import make_bundle, make_manifest, make_run
-from captures import ixy_frame
+import labless_trials as trials
 
-from pytest_ixy.bundle import Build, BuildStep, Exit
 from pytest_ixy.course import USUAL
 from pytest_ixy.errors import LabError
 from pytest_ixy.lab import Lab
 
 BAD = set(os.environ.get("LABLESS", "").split())
-TWICE = [*range(98), 99, 5]
 
 
 def log(line):
@@ -33,9 +30,7 @@ def prepare(_lab):
 
 
 def builds(lab):
-    lab.folder.mkdir(parents=True, exist_ok=True)
-    step = BuildStep(command="make", exit=Exit(status=int("build" in BAD)), seconds=1.0)
-    return {role: Build(steps=(step,), log=f"build/{role}.log") for role in make_manifest().builds}
+    return trials.builds(lab, bad="build" in BAD)
 
 
 def run_trial(lab, packets=None, players=None, course=USUAL):
@@ -47,16 +42,7 @@ def run_trial(lab, packets=None, players=None, course=USUAL):
         raise LabError("a node was lost")
     together = "together" in BAD and len(own) == len(players)
     bad = together or own & BAD or (not own and BAD & {"lab", "broken"})
-    lab._trials += 1
-    made = make_bundle(
-        lab.folder.parent,
-        map(ixy_frame, TWICE if bad else range(100)),
-        run=lab.folder.name + (f"-{lab._trials}" if lab._trials > 1 else ""),
-        target=lab.target.record,
-        roles={role: make_run(role, player=players[role]) for role in ("pcap", "fwd", "pktgen")},
-    )
-    lab.latest = made.path
-    return made
+    return trials.made(lab, players, twice=bool(bad))
 
 
 def renew(_lab):

@@ -253,12 +253,6 @@ def test_an_empty_repository_is_refused(user):
     assert "--ixy-repo" in done.stderr
 
 
-def test_two_repositories_are_refused(driver, user):
-    done = run(user, f"--ixy-repo={driver}", "--ixy-repo=owner/name")
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "given twice" in done.stderr
-
-
 @pytest.mark.parametrize("question", ["--help", "--fixtures", "--markers", "--version"])
 def test_questions_to_pytest_need_no_repository(question, user):
     assert run(user, question, IXY_REPO="/does/not/exist").returncode == 0

@@ -280,7 +280,7 @@ def test_minutes_may_have_a_fraction():
         ({"cli": {"keep_for": "2"}}, "--ixy-keep-for: '2' is no time from a second to a week"),
         ({"ini": {"accel": "fast"}}, "ini key ixy_accel: unknown accel 'fast'; known: auto, kvm, tcg"),
         ({"environ": {"IXY_OFFLINE": "perhaps"}}, "IXY_OFFLINE: 'perhaps' is neither true nor false"),
-        ({"cli": {"repo": "a\nb"}}, "--ixy-repo: 'a\\nb' has a control character"),
+        ({"cli": {"repo": ["a\nb"]}}, "--ixy-repo: 'a\\nb' has a control character"),
         ({"cli": {"ref": " "}}, "--ixy-ref: is empty"),
         ({"cli": {"artifacts": "a\0b"}}, "has a control character"),
         ({"cli": {"memory": "1"}}, "--ixy-memory: '1' is not a whole number from 256"),
@@ -294,7 +294,7 @@ def test_options_reach_pytest(pytester: pytest.Pytester):
     pytester.makeini("[pytest]\nixy_packets = 12\nixy_offline = yes\nixy_provider = qemu\n")
     pytester.makeconftest("from pytest_ixy.options import add_options as pytest_addoption")
     config = pytester.parseconfig("-p", "no:ixy", "--ixy-ref=v1", "--ixy-offline")
-    given = options.command_line(config)
+    given = options.command_line(config.option)
     assert (given["ref"], given["offline"], given["repo"]) == ("v1", True, None)
     from_ini = options.ini(config)
     assert (from_ini["packets"], from_ini["offline"], from_ini["provider"]) == (12, True, "qemu")

@@ -12,7 +12,7 @@ from pytest_ixy.errors import LabError, UsageError
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Testbed
-from pytest_ixy.providers.qemu import accel, cloud, disks, image, monitor, network, nics, saved
+from pytest_ixy.providers.qemu import accel, cloud, disks, image, monitor, network, nics, room, saved
 from pytest_ixy.providers.qemu.greeting import greeting
 from pytest_ixy.providers.qemu.machine import MAC_PREFIX, Hardware, Machine, nic_name
 from pytest_ixy.settings import Settings
@@ -42,6 +42,10 @@ class Qemu:
                 cloud.examine(settings.qemu.image.expanduser().resolve())
             if settings.qemu.accel == accel.KVM:
                 accel.insist()
+
+    def capacity(self, settings: Settings) -> int:
+        """As many as have a core each and the whole memory of their machines, but one; see `room`."""
+        return room.testbeds(settings.qemu.memory)
 
     def provision(
         self, topology: Topology, settings: Settings, book: Ledger, scratch: Path, progress: Progress

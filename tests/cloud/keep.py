@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from stack import control, venv
+from stack.site import API
 
 
 def start():
@@ -28,5 +29,10 @@ def stop():
     control.by_hand().end()
 
 
+def install():
+    """Install the services, which the first start would do."""
+    venv.ensure(API)
+
+
 if __name__ == "__main__":
-    {"start": start, "status": status, "stop": stop, "install": venv.ensure}[sys.argv[1]]()
+    {"start": start, "status": status, "stop": stop, "install": install}[sys.argv[1]]()

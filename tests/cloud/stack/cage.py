@@ -16,11 +16,16 @@ IMPORTABLE = (HERE / "inside", HERE.parent, HERE.parents[2])
 """What services load, this package, and pytest-ixy."""
 
 
-def caged(command: Sequence[str]) -> list[str]:
-    """The command, as the first process of a cage; it dies with the `unshare` that made it."""
+def caged(command: Sequence[str], *more: str) -> list[str]:
+    """The command, as the first process of a cage; it dies with the `unshare` that made it.
+
+    Args:
+        command: What to run.
+        more: Further flags of `unshare`.
+    """
     as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     flags = ["--pid", "--fork", "--mount-proc", "--kill-child=KILL"]
-    return [programs.find("unshare"), *as_root, *flags, *command]
+    return [programs.find("unshare"), *as_root, *flags, *more, *command]
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import secrets
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 from stack import cage, places, venv
+from stack.site import API
 
 from pytest_ixy import programs, sweep
 
+LOCK = "lock"
 HAND = "hand"
 """Name of the stack that somebody keeps up by hand."""
 
@@ -60,18 +64,20 @@ def by_hand() -> Stack:
     return Stack(places.runs() / HAND)
 
 
-def start(*, name: str = "", bound: bool = True) -> Stack:
+def start(*, tier: str = API, name: str = "", bound: bool = True) -> Stack:
     """Bring a stack up; when `bound`, it dies with the thread that called this.
 
     Raises:
         NotStartedError: it did not come up.
     """
-    installed = venv.ensure()
+    installed = venv.ensure(tier)
     folder = places.runs() / (name or secrets.token_hex(4))
-    with FileLock(places.root() / "start.lock"):  # a folder without a process is taken for remains
+    python = str(installed / "bin" / "python")
+    command = cage.caged([python, "-m", "stack.supervisor", tier, str(folder), str(places.filled(tier))])
+    with FileLock(places.root() / "start.lock"):  # a folder that nobody has locked yet is taken for remains
         remove_remains()
         folder.mkdir(parents=True)
-        process = _spawn(folder, installed, bound=bound)
+        process = _spawn(folder, programs.bound(command) if bound else command)
     stack = Stack(folder, process)
     while not stack.ready():
         if process.poll() is not None:
@@ -80,16 +86,17 @@ def start(*, name: str = "", bound: bool = True) -> Stack:
     return stack
 
 
-def _spawn(folder: Path, installed: Path, *, bound: bool) -> subprocess.Popen[bytes]:
-    python = str(installed / "bin" / "python")
-    command = cage.caged([python, "-m", "stack.supervisor", str(folder), str(places.filled())])
-    with (folder / "supervisor.log").open("wb") as log:
+def _spawn(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start it, with a lock on its folder that the kernel takes away when it is gone."""
+    with (folder / "supervisor.log").open("wb") as log, (folder / LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         return subprocess.Popen(
-            programs.bound(command) if bound else command,
+            command,
             env=cage.environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            pass_fds=(lock.fileno(),),
             start_new_session=True,  # Ctrl-C is for whoever uses the stack
         )
 
@@ -103,7 +110,8 @@ def _why(stack: Stack) -> str:
 
 
 def remove_remains() -> None:
-    """Remove the folders of stacks that were killed."""
+    """Remove the folders of stacks that were killed, wherever their processes were."""
     for folder in places.runs().glob("*"):
-        if not Stack(folder).runs():
+        with (folder / LOCK).open("ab") as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)

@@ -6,17 +6,24 @@ import io
 from typing import Any
 
 from stack.running import Crew
+from stack.services.neutron import AGENTS
+from stack.site import API
 
-FLAVORS = {"small": (512, 1, 1), "diskless": (512, 1, 0)}
-"""Megabytes of memory, processors, gigabytes of disk; the last is for servers with a volume."""
+FLAVORS = {"small": (512, 1, 1), "diskless": (512, 1, 0), "machine": (2048, 2, 8)}
+"""Megabytes of memory, processors, gigabytes of disk."""
 IMAGE = "paper"
 OUTSIDE = "outside"
+GATEWAY = "172.30.0.1"
+"""Of the floating IPs' network; where there are machines, it is this machine."""
 
 
 def until_ready(crew: Crew, admin: Any) -> None:
     """Wait until servers and volumes have a host."""
     crew.until("nova-compute", lambda: [host for host in admin.compute.hypervisors() if host.state == "up"])
-    crew.until("cinder-volume", lambda: _up(admin, "cinder-volume"))
+    if crew.site.tier == API:
+        crew.until("cinder-volume", lambda: _up(admin, "cinder-volume"))
+    else:
+        crew.until("agents", lambda: sum(agent.is_alive for agent in admin.network.agents()) == len(AGENTS))
 
 
 def _up(admin: Any, name: str) -> bool:
@@ -34,5 +41,10 @@ def furnish(admin: Any) -> None:
     physical = {"provider_network_type": "flat", "provider_physical_network": OUTSIDE}
     network = admin.network.create_network(name=OUTSIDE, is_router_external=True, **physical)
     admin.network.create_subnet(
-        name=OUTSIDE, network_id=network.id, cidr="172.30.0.0/24", ip_version=4, is_dhcp_enabled=False
+        name=OUTSIDE,
+        network_id=network.id,
+        cidr=f"{GATEWAY}/24",
+        gateway_ip=GATEWAY,
+        ip_version=4,
+        is_dhcp_enabled=False,
     )

@@ -17,16 +17,16 @@ def root() -> Path:
     return paths.cache_folder() / "openstack"
 
 
-def venv() -> Path:
-    """Where the services are installed: a folder of its own for each lock file and Python."""
-    texts = [LOCKS / "build.lock", LOCKS / "api.lock"]
+def venv(tier: str) -> Path:
+    """Where a tier's services are installed: a folder of its own for each lock file and Python."""
+    texts = [LOCKS / "build.lock", LOCKS / f"{tier}.lock"]
     return root() / f"venv-{_digest(texts, sys.version)}"
 
 
-def filled() -> Path:
-    """Databases as they are after all schemas; anew whenever the programs or what fills them change."""
+def filled(tier: str) -> Path:
+    """A tier's databases after all schemas; anew whenever the programs or what fills them change."""
     fillers = [HERE / "accounts.py", HERE / "prepare.py", *sorted((HERE / "services").glob("*.py"))]
-    return root() / f"data-{_digest(fillers, venv().name)}"
+    return root() / f"data-{_digest(fillers, venv(tier).name)}"
 
 
 def runs() -> Path:

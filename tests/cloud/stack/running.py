@@ -101,4 +101,4 @@ def in_parallel(jobs: list[Callable[[], None]]) -> None:
     pool = ThreadPoolExecutor(len(jobs))
     for done in as_completed([pool.submit(job) for job in jobs]):
         done.result()
-    pool.shutdown()
+    pool.shutdown(wait=False)  # all is done; with old libraries a thread was seen that could not be joined

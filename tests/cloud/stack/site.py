@@ -7,6 +7,9 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+API, VM = "api", "vm"
+"""The tiers: every API real and no machine behind it, or real machines; each has a lock file of that name."""
+
 HOST = "127.0.0.1"
 REGION = "RegionOne"
 PASSWORD = "of-no-use-elsewhere"
@@ -18,12 +21,14 @@ class Site:
     """A stack's place on this machine.
 
     Attributes:
+        tier: `API` or `VM`.
         folder: All that it writes.
         venv: What the services are installed in.
         kept: Where filled databases are kept for the next start.
         ports: By the name of the process that listens there.
     """
 
+    tier: str
     folder: Path
     venv: Path
     kept: Path

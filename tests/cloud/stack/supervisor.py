@@ -1,6 +1,6 @@
 """The first process of a cage with a stack: starts all, says that it is ready, stays.
 
-Run as `python -m stack.supervisor FOLDER KEPT`, with the services' own Python. In FOLDER it leaves
+Run as `python -m stack.supervisor TIER FOLDER KEPT`, with the services' own Python. In FOLDER it leaves
 `clouds.yaml` and at last `ready`, or `failed` with the reason.
 """
 
@@ -24,15 +24,19 @@ from stack.services.keystone import KEYSTONE
 from stack.services.neutron import NEUTRON
 from stack.services.nova import NOVA
 from stack.services.placement import PLACEMENT
-from stack.site import Site, free_ports
+from stack.site import API, VM, Site, free_ports
 
-SERVICES = (KEYSTONE, NEUTRON, NOVA, CINDER, GLANCE, PLACEMENT)
+SERVICES = {
+    API: (KEYSTONE, NEUTRON, NOVA, CINDER, GLANCE, PLACEMENT),
+    VM: (KEYSTONE, NEUTRON, NOVA, GLANCE, PLACEMENT),
+}
 """Keystone first; then those with the longest schemas."""
 
 
 def write_files(site: Site, services: tuple[Service, ...]) -> None:
     """Configuration, and the folders that the services expect."""
-    for folder in (site.log("any").parent, site.state("rabbit"), *(site.state(s.name) for s in services)):
+    states = [site.state(service.name) for service in services]
+    for folder in (site.log("any").parent, site.state("rabbit"), *states, site.state("nova") / "instances"):
         folder.mkdir(parents=True, exist_ok=True)
     for service in services:
         etc = site.etc(service.name)
@@ -45,12 +49,12 @@ def write_files(site: Site, services: tuple[Service, ...]) -> None:
 
 def bring_up(crew: Crew) -> None:
     """Start everything and wait until it can be used."""
-    site = crew.site
-    write_files(site, SERVICES)
-    below = [lambda: crew.start_all(daemons.queue(site)), lambda: prepare.fill(crew, SERVICES)]
+    site, services = crew.site, SERVICES[crew.site.tier]
+    write_files(site, services)
+    below = [lambda: crew.start_all(daemons.queue(site)), lambda: prepare.fill(crew, services)]
     told("filled databases, RabbitMQ", lambda: in_parallel(below))
-    told("MariaDB", lambda: daemons.start_database(crew, daemons.move(site, SERVICES)))
-    processes = [process for service in SERVICES for process in service.processes(site)]
+    told("MariaDB", lambda: daemons.start_database(crew, daemons.move(site, services)))
+    processes = [process for service in services for process in service.processes(site)]
     told("processes", lambda: crew.start_all(processes))
     admin = accounts.connect(site, "admin")
     told("hosts", lambda: furnish.until_ready(crew, admin))
@@ -66,9 +70,9 @@ def told(what: str, job: Callable[[], None]) -> None:
 
 def main() -> None:
     """Bring the stack up, then watch over it until somebody ends this process."""
-    folder, kept = map(Path, sys.argv[1:])
-    names = [*daemons.PORTS, *(service.name for service in SERVICES)]
-    crew = Crew(Site(folder, Path(sys.prefix), kept, free_ports(names)))
+    tier, (folder, kept) = sys.argv[1], map(Path, sys.argv[2:])
+    names = [*daemons.PORTS, *(service.name for service in SERVICES[tier])]
+    crew = Crew(Site(tier, folder, Path(sys.prefix), kept, free_ports(names)))
     try:
         bring_up(crew)
         (folder / "clouds.yaml").write_text(

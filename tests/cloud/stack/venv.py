@@ -13,17 +13,17 @@ from stack import places
 PIP = ("-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes", "--no-compile")
 
 
-def ensure() -> Path:
-    """The folder with the services' programs, installed now if it is not there."""
-    folder = places.venv()
+def ensure(tier: str) -> Path:
+    """The folder with a tier's programs, installed now if it is not there."""
+    folder = places.venv(tier)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not (folder / "complete").exists():
-            _install(folder)
+            _install(folder, places.LOCKS / f"{tier}.lock")
     return folder
 
 
-def _install(folder: Path) -> None:
+def _install(folder: Path, lock: Path) -> None:
     """A virtual environment cannot be moved: it is made in its place, and marked when it is whole."""
     print(f"installing OpenStack into {folder}", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -31,5 +31,5 @@ def _install(folder: Path) -> None:
     python = folder / "bin" / "python"
     subprocess.run([python, *PIP, "-r", places.LOCKS / "build.lock"], check=True)
     # what builds the few that come as source is locked too, instead of fetched as it may come
-    subprocess.run([python, *PIP, "--no-build-isolation", "-r", places.LOCKS / "api.lock"], check=True)
+    subprocess.run([python, *PIP, "--no-build-isolation", "-r", lock], check=True)
     (folder / "complete").touch()

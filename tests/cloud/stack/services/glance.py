@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from stack.service import Command, Process, Sections, Service, login, token_check, web
-from stack.site import Site
+from stack.site import API, VM, Site
+
+APPLICATION = {API: "glance.wsgi.api:application", VM: "glance.common.wsgi_app:init_app()"}
 
 
 def files(site: Site) -> dict[str, Sections]:
@@ -32,7 +34,7 @@ def schema(site: Site) -> list[Command]:
 def processes(site: Site) -> list[Process]:
     """One, for HTTP."""
     where = {"OS_GLANCE_CONFIG_DIR": str(site.etc("glance"))}
-    return [web(site, "glance", "glance.wsgi.api:application", **where)]
+    return [web(site, "glance", APPLICATION[site.tier], **where)]
 
 
 GLANCE = Service("glance", "image", "", ("glance",), files, schema, processes)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from stack.service import Command, Process, Sections, Service, web
-from stack.site import PASSWORD, REGION, Site
+from stack.site import API, PASSWORD, REGION, VM, Site
+
+APPLICATION = {
+    API: "keystone.wsgi.api:application",
+    VM: "keystone.server.wsgi:initialize_public_application()",
+}
 
 
 def files(site: Site) -> dict[str, Sections]:
@@ -31,7 +36,7 @@ def processes(site: Site) -> list[Process]:
     """One, for HTTP."""
     etc = site.etc("keystone")
     where = {"OS_KEYSTONE_CONFIG_DIR": str(etc), "OS_KEYSTONE_CONFIG_FILES": str(etc / "keystone.conf")}
-    return [web(site, "keystone", "keystone.wsgi.api:application", **where)]
+    return [web(site, "keystone", APPLICATION[site.tier], **where)]
 
 
 KEYSTONE = Service("keystone", "identity", "/v3", ("keystone",), files, schema, processes)

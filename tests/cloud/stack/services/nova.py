@@ -1,25 +1,46 @@
-"""Nova: servers, on a host that only pretends to run them."""
+"""Nova: servers, on a host that runs them under emulation, or only pretends to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from stack.service import Command, Process, Sections, Service, login, token_check, web
-from stack.site import Site
+from stack.site import API, VM, Site
 
 CELL_QUEUE = "{scheme}://{username}:{password}@{hostname}:{port}/"
 CELL_DATABASE = "{scheme}://{username}@{hostname}/%s?{query}"
 """Nova fills these in from its configuration, so that the databases hold neither ports nor paths."""
 
 
+DRIVER = {
+    API: {"compute_driver": "fake.FakeDriver"},
+    VM: {"compute_driver": "libvirt.LibvirtDriver", "force_config_drive": True, "vif_plugging_timeout": 120},
+}
+
+
+def _emulation(site: Site) -> Sections:
+    """Options of libvirt; what needs root's rights has them already."""
+    helpers = ("vif_plug_linux_bridge_privileged", "nova_sys_admin", "privsep_osbrick")
+    return {
+        "libvirt": {"virt_type": "qemu", "cpu_mode": "none", "inject_partition": -2},
+        **{helper: {"helper_command": site.program("privsep-helper")} for helper in helpers},
+    }
+
+
+HOST: dict[str, Callable[[Site], Sections]] = {API: lambda _site: {}, VM: _emulation}
+
+
 def files(site: Site) -> dict[str, Sections]:
     """One file for its four processes."""
     state, mine = site.state("nova"), login(site)
-    sections: Sections = {
+    sections = {
+        **HOST[site.tier](site),
         "DEFAULT": {
+            **DRIVER[site.tier],
             "host": "lab",
             "my_ip": "127.0.0.1",
             "state_path": state,
             "transport_url": site.queue,
-            "compute_driver": "fake.FakeDriver",
             "report_interval": 5,
             "periodic_fuzzy_delay": 0,
         },

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from stack.service import Command, Process, Sections, Service, token_check, web
-from stack.site import Site
+from stack.site import API, VM, Site
+
+APPLICATION = {API: "placement.wsgi.api:application", VM: "placement.wsgi:init_application()"}
 
 
 def files(site: Site) -> dict[str, Sections]:
@@ -25,7 +27,7 @@ def schema(site: Site) -> list[Command]:
 def processes(site: Site) -> list[Process]:
     """One, for HTTP."""
     where = {"OS_PLACEMENT_CONFIG_DIR": str(site.etc("placement"))}
-    return [web(site, "placement", "placement.wsgi.api:application", **where)]
+    return [web(site, "placement", APPLICATION[site.tier], **where)]
 
 
 PLACEMENT = Service("placement", "placement", "", ("placement",), files, schema, processes)

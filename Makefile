@@ -10,10 +10,11 @@ REPORTS = report.html report.xml
 help:
 	@echo 'make run     prove in three virtual machines that the example driver moves packets'
 	@echo '             REPO=URL|OWNER/NAME|FOLDER takes another repository, ARGS=… more options of pytest'
-	@echo 'make test    the whole suite: lint, types, unit tests, and the lab tests with real machines'
+	@echo 'make test    the whole suite: lint, types, unit tests, and those with real machines and a real OpenStack'
 	@echo
 	@echo 'make lint    ruff: rules and format        make type   mypy, strict'
 	@echo 'make unit    tests without machines        make lab    tests with machines (slow)'
+	@echo 'make cloud   tests with an OpenStack on this machine (slow to start)'
 	@echo 'make setup   what test needs: packages (apt, as root or with sudo) and .venv'
 	@echo 'make lock    write requirements.lock anew from pyproject.toml (needs uv)'
 	@echo 'make clean   remove what the others made here, but not the machine image in your cache'
@@ -29,13 +30,16 @@ run:
 setup:
 	@scripts/setup test
 
+setup-cloud:
+	@scripts/setup cloud
+
 # Cheap parts come first. All run even when one fails, and pytest has the last word.
-test: setup
+test: setup-cloud
 	@failed=; \
 	$(MAKE) --no-print-directory run-lint || failed=lint; \
 	$(MAKE) --no-print-directory run-type || failed="$$failed type"; \
 	[ -z "$$failed" ] || echo "FAILED: $$failed (see above); going on with the tests"; \
-	$(PYTEST) tests/unit tests/plugin tests/oracle tests/lab $(ARGS) && [ -z "$$failed" ]
+	$(PYTEST) tests/unit tests/plugin tests/oracle tests/lab tests/cloud $(ARGS) && [ -z "$$failed" ]
 
 lint: setup run-lint
 type: setup run-type
@@ -54,6 +58,9 @@ unit: setup
 lab: setup
 	$(PYTEST) tests/lab $(ARGS)
 
+cloud: setup-cloud
+	$(PYTEST) tests/cloud $(ARGS)
+
 lock:
 	scripts/lock $(ARGS)
 
@@ -62,4 +69,4 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(MAKE) --no-print-directory -C examples/virtio clean
 
-.PHONY: help run setup test lint type run-lint run-type unit lab lock clean
+.PHONY: help run setup setup-cloud test lint type run-lint run-type unit lab cloud lock clean

@@ -1,0 +1,1 @@
+"""The services of OpenStack, one per module."""

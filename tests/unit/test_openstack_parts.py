@@ -7,17 +7,20 @@ import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sshd import needs_root
 
 from pytest_ixy import check, ledger, paths, sweep
 from pytest_ixy.errors import LabError, UsageError
 from pytest_ixy.providers.openstack import capacity, checks, door, hostkey, lookup, visit
+from pytest_ixy.providers.openstack.entrance import Entrance
 from pytest_ixy.providers.openstack.provider import OpenStack
 from pytest_ixy.providers.openstack.quiet import quiet
 from pytest_ixy.providers.openstack.reference import Reference, Thing
-from pytest_ixy.providers.openstack.stack import server_ready
+from pytest_ixy.providers.openstack.stack import Built, server_ready
 from pytest_ixy.settings import resolve
 from pytest_ixy.topology import PciAddresses, forward_topology
 
@@ -381,3 +384,35 @@ def test_the_narrowest_quota_tells_how_many_testbeds_fit(servers, ports, room):
     flavor = SimpleNamespace(vcpus=1, ram=2048)
     assert capacity.room(cloud, lookup.Found(flavor, None, "root", pool=object())) == room
     assert capacity.room(cloud, lookup.Found(flavor, None, "root", ports={"PCI_ADDR_PCAP": 1})) == 1
+
+
+class FakeConsole:
+    """What a cloud would tell of a server's console."""
+
+    def __init__(self, folder, said):
+        self.file, self.said = folder / "fwd.console", said
+
+    def read(self):
+        self.file.write_text(self.said)
+        return self.said
+
+
+@needs_root
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_a_server_is_entered_and_its_key_known(sshd, tmp_path, monkeypatch, is_shown):
+    monkeypatch.setattr(visit, "WAIT", 0)
+    said = f"{hostkey.BEGIN}\n{sshd.access.host_key}\n{hostkey.END}" if is_shown else "login:"
+    consoles = {"fwd": FakeConsole(tmp_path, said)}
+    way = Entrance(sshd.access.user, sshd.access.key, 30, consoles, lambda _: None, port=sshd.port)
+    ports = (SimpleNamespace(mac_address="FA:16:3E:00:00:09"),)
+    entered = way.enter("fwd", Built(None, "127.0.0.1", ports))
+    assert (entered.vouched, entered.seen.found) == (is_shown, {})
+    assert entered.access.host_key.split()[:2] == sshd.access.host_key.split()[:2]
+    assert Path(entered.console).read_text() == said
+
+
+def test_a_server_that_does_not_let_us_in_is_told_with_its_consoles_last_words(sshd, tmp_path):
+    consoles = {"fwd": FakeConsole(tmp_path, "starting\nFailed to mount /")}
+    way = Entrance("nobody-here", sshd.access.key, 0.5, consoles, lambda _: None, port=sshd.port)
+    with pytest.raises(LabError, match=r"fwd: .*Its console ends with: 'Failed to mount /'"):
+        way.enter("fwd", Built(None, "127.0.0.1", ()))

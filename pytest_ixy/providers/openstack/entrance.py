@@ -46,6 +46,7 @@ class Entrance:
         deadline: Seconds that a server may take to answer.
         consoles: Of the servers, by node.
         ended: Why a node is known to be dead, or None.
+        port: Of their SSH servers.
         interrupted: Set when nobody waits for it any more.
     """
 
@@ -54,6 +55,7 @@ class Entrance:
     deadline: float
     consoles: Mapping[str, Console]
     ended: Callable[[str], str | None]
+    port: int = 22
     interrupted: threading.Event = field(default_factory=threading.Event)
 
     def enter(self, node: str, built: Built) -> Entered:
@@ -64,9 +66,9 @@ class Entrance:
 
         console = self.consoles[node]
         try:
-            shown = hostkey.shown(built.address, deadline=self.deadline, alive=ended)
+            shown = hostkey.shown(built.address, port=self.port, deadline=self.deadline, alive=ended)
             key, vouched = hostkey.settle(shown, console.read, f"{built.address} ({node})")
-            access = Access(name=node, host=built.address, user=self.user, key=self.key, host_key=key)
+            access = Access(node, built.address, self.port, self.user, self.key, key)
             # cloud-init may be about to let our key in
             with Host.connect(access, deadline=self.deadline, alive=ended, set_up=False) as host:
                 seen = visit.look(host, macs(built))

@@ -127,6 +127,19 @@ def test_what_was_made_though_the_answer_was_lost_is_not_made_twice(fake, book):
     assert fake.asked == ["make", "find"]
 
 
+def test_what_was_done_though_the_answer_was_lost_is_not_taken_for_a_refusal(fake, book):
+    answers = [ConnectionResetError(), failure(409, "Security group rule already exists.")]
+
+    def work():
+        raise answers.pop(0)
+
+    Maker(fake.cloud, book).join("open the nodes", work)
+    assert not answers
+    answers = [failure(409, "Quota exceeded for resources: ['security_group_rule'].")]
+    with pytest.raises(LabError, match="quota"):
+        Maker(fake.cloud, book).join("open the nodes", work)
+
+
 def test_all_is_in_the_ledger_before_it_is_asked_for(fake, book):
     fake.script["make"] = [(failure(403, "no"), False)]
     with pytest.raises(LabError):

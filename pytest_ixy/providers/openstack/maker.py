@@ -15,7 +15,7 @@ from pytest_ixy.ledger import Ledger
 from pytest_ixy.providers.openstack.door import Cloud
 from pytest_ixy.providers.openstack.kinds import KINDS
 from pytest_ixy.providers.openstack.reference import KIND, Thing
-from pytest_ixy.providers.openstack.trouble import attempt
+from pytest_ixy.providers.openstack.trouble import CONFLICT, attempt, is_quota, status
 
 POLL = 1.0
 """Seconds between two looks at what is not ready yet."""
@@ -73,6 +73,19 @@ class Maker:
         with self._busy():
             self._go_on()
             return attempt(doing, self.cloud.where, work)
+
+    def join(self, doing: str, work: Callable[[], Any]) -> None:
+        """Do something of which a second time is refused; IxyError when the cloud does not."""
+
+        def once() -> None:
+            try:
+                work()
+            except Exception as error:
+                # it was done, and the answer was lost
+                if status(error) != CONFLICT or is_quota(error):
+                    raise
+
+        self.attempt(doing, once)
 
     def wait(self, kind: str, thing: Any, ready: Callable[[Any], bool], seconds: float) -> Any:
         """The thing once it is ready, which is asked again and again.

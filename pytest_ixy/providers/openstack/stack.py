@@ -113,7 +113,7 @@ class Stack:
         for protocol, port in OPEN:
             rule: dict[str, Any] = {"direction": "ingress", "ethertype": "IPv4", "protocol": protocol}
             rule |= {"port_range_min": port, "port_range_max": port} if port else {}
-            self._maker.attempt(
+            self._maker.join(
                 "open the nodes to SSH",
                 partial(
                     self._maker.cloud.sdk.network.create_security_group_rule,
@@ -148,7 +148,7 @@ class Stack:
         router = self._maker.make(
             "router", MANAGEMENT, external_gateway_info={"network_id": self._found.pool.id}
         )
-        self._maker.attempt(
+        self._maker.join(
             "join the management network to its router",
             lambda: self._maker.cloud.sdk.network.add_interface_to_router(router.id, subnet_id=subnet.id),
         )

@@ -47,7 +47,7 @@ class FakeCloud:
 
     def __init__(self, monkeypatch):
         self.things, self.script, self.asked = {}, {"make": [], "find": [], "remove": [], "look": []}, []
-        fake = Kind(self.make, self.find, self.remove, self.look)
+        fake = Kind(self.make, self.find, self.remove, self.look, lingers=True)
         monkeypatch.setitem(KINDS, "network", fake)
         self.cloud = Cloud(None, Reference("fake", project="p"), "the cloud 'fake'")
 

@@ -35,12 +35,14 @@ class Kind:
         find: (sdk, name, run) -> all that have that name and are of that run.
         remove: (sdk, thing); it may take its time afterwards.
         look: (sdk, thing) -> the thing as it is now.
+        lingers: Whether it is still there for a while after it was removed.
     """
 
     make: Callable[[Any, str, str, Attributes], Any]
     find: Callable[[Any, str, str], list[Any]]
     remove: Callable[[Any, Any], None]
     look: Callable[[Any, Any], Any]
+    lingers: bool = False
 
 
 def _make_described(word: str, sdk: Any, name: str, run: str, attributes: Attributes) -> Any:
@@ -144,6 +146,7 @@ KINDS: dict[str, Kind] = {
         lambda sdk, name, run: _of_run(sdk.block_storage.volumes(name=name), name, run),
         lambda sdk, volume: sdk.block_storage.delete_volume(volume.id, ignore_missing=True),
         lambda sdk, volume: sdk.block_storage.get_volume(volume.id),
+        lingers=True,
     ),
     "floating-ip": Kind(
         _make_address,
@@ -156,6 +159,7 @@ KINDS: dict[str, Kind] = {
         lambda sdk, name, run: _of_run(sdk.compute.servers(name=f"^{re.escape(name)}$"), name, run),
         lambda sdk, server: sdk.compute.delete_server(server.id, ignore_missing=True),
         lambda sdk, server: sdk.compute.get_server(server.id),
+        lingers=True,
     ),
 }
 """By the words that stand in the ledger, in an order in which they can be made; removed the other way."""

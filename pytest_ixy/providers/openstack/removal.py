@@ -77,7 +77,7 @@ def _find(thing: Thing, cloud: Cloud) -> list[Any]:
 
 def _remove_one(thing: Thing, one: Any, cloud: Cloud, end: float) -> None:
     """Ask for it, again while something else that is just going holds it, then wait."""
-    way, last = KINDS[thing.kind], ""
+    way = KINDS[thing.kind]
     patience = time.monotonic() + (0 if thing in _held else HELD)
 
     def ask() -> str:
@@ -89,9 +89,9 @@ def _remove_one(thing: Thing, one: Any, cloud: Cloud, end: float) -> None:
             return words(error)
         return ""
 
-    while not _is_gone(thing, one, cloud):
+    while True:
         last = attempt(f"remove the {thing.kind} {thing.name}", cloud.where, ask)
-        if not last and _within(POLL * 4, lambda: _is_gone(thing, one, cloud)):
+        if not last and (not way.lingers or _within(POLL * 4, lambda: _is_gone(thing, one, cloud))):
             return
         if time.monotonic() > (min(end, patience) if last else end):
             _held.add(thing)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from pytest_ixy.errors import LabError
+from pytest_ixy.remote.dial import LOGGER
 
 BEGIN, END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
 """cloud-init's, around the public keys that it has made."""
@@ -58,10 +59,10 @@ def _passing() -> tuple[type[Exception], ...]:
 def _ask(host: str, port: int) -> str:
     import paramiko
 
+    logging.getLogger(LOGGER).setLevel(logging.CRITICAL + 1)  # its threads' tracebacks are no user's business
     with socket.create_connection((host, port), timeout=PROBE) as sock:
         transport = paramiko.Transport(sock)
-        with suppress(AttributeError):
-            transport.set_log_channel("pytest_ixy.remote.ssh")
+        transport.set_log_channel(LOGGER)
         try:
             transport.start_client(timeout=PROBE)
             key = transport.get_remote_server_key()

@@ -416,3 +416,25 @@ def test_a_server_that_does_not_let_us_in_is_told_with_its_consoles_last_words(s
     way = Entrance("nobody-here", sshd.access.key, 0.5, consoles, lambda _: None, port=sshd.port)
     with pytest.raises(LabError, match=r"fwd: .*Its console ends with: 'Failed to mount /'"):
         way.enter("fwd", Built(None, "127.0.0.1", ()))
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        (None, "e1000"),
+        ("virtio", None),
+        ("virtio-modern", "virtio"),
+        ("e1000", "e1000"),
+        ("direct", None),
+        ("ixgbe", None),
+    ],
+)
+def test_the_image_chooses_the_nics_model(asked, given):
+    lookup.check_model(asked, SimpleNamespace(name="i", hw_vif_model=given))
+
+
+@pytest.mark.parametrize(("asked", "given"), [("e1000", None), ("virtio", "vmxnet3")])
+def test_a_model_that_is_not_the_images_is_refused(asked, given):
+    with pytest.raises(UsageError, match=f"not {asked}") as caught:
+        lookup.check_model(asked, SimpleNamespace(name="i", hw_vif_model=given))
+    assert f"hw_vif_model={asked}" in caught.value.hint

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_ixy import nics
 from pytest_ixy.config import OpenStackTable
 from pytest_ixy.errors import LabError, UsageError
 from pytest_ixy.printable import one_line
@@ -28,6 +29,8 @@ PORTS = {
 VOLUME = 20
 """GiB of the volume that ixy-ci boots from."""
 ROOT = "root"
+PASSED = {"ixgbe", "ixgbevf"}
+"""Models that no image gives: devices of the host."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,18 @@ def _check_key(path: Path | None) -> None:
         raise UsageError(
             f"There is no private key {path} (private_key_path in [openstack]).",
             hint="leave keypair and private_key_path out: then each run makes its own",
+        )
+
+
+def check_model(asked: str | None, image: Any) -> None:
+    """Raise UsageError for a NIC model that was asked for and is not the image's, whose choice it is."""
+    if asked is None or asked in nics.WAYS or asked in PASSED:
+        return
+    made = image.hw_vif_model or nics.DEFAULT
+    if asked.removesuffix("-modern") != made:
+        raise UsageError(
+            f"The image {one_line(str(image.name))} gives NICs of the model {one_line(made)}, not {asked}.",
+            hint=f"take another image, or: openstack image set --property hw_vif_model={asked} IMAGE",
         )
 
 

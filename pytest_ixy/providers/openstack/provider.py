@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from pytest_ixy import nics
 from pytest_ixy.config import CloudTimeouts
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.parallel import all_at_once
@@ -51,7 +52,9 @@ class OpenStack:
             self._maker = maker = Maker(cloud, book)
             found = lookup.Lookup(cloud, asked).find(topology)
             key = keys.of_user(settings) or keys.make(scratch / maker.prefix)
-        stack = Stack(maker, asked, found, topology, progress)
+            lookup.check_model(settings.asked_nic, found.image)
+        vnic_type = settings.asked_nic if settings.asked_nic in nics.WAYS else None
+        stack = Stack(maker, asked, found, topology, progress, way=vnic_type)
         with progress.phase("networks"):
             stack.networks(key.public)
         with progress.phase("servers"):

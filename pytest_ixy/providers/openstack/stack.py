@@ -51,13 +51,21 @@ class Stack:
         found: What is there already.
         topology: What is wanted.
         progress: Told what is waited for.
+        way: The vnic type of all test NICs, in place of the table's.
     """
 
-    def __init__(
-        self, maker: Maker, asked: OpenStackTable, found: Found, topology: Topology, progress: Progress
+    def __init__(  # noqa: PLR0913
+        self,
+        maker: Maker,
+        asked: OpenStackTable,
+        found: Found,
+        topology: Topology,
+        progress: Progress,
+        *,
+        way: str | None = None,
     ) -> None:
         self._maker, self._asked, self._found, self._topology = maker, asked, found, topology
-        self._progress = progress
+        self._progress, self._way = progress, way
         self._networks: dict[str, Any] = dict(found.networks)
         self._ports: dict[str, Any] = dict(found.ports)
         self._group: Any = None
@@ -169,7 +177,7 @@ class Stack:
 
     def _make_test_port(self, nic: Nic) -> None:
         name = nic.key
-        kind = getattr(self._asked.vnic_types, name) or self._asked.vnic_type
+        kind = self._way or getattr(self._asked.vnic_types, name) or self._asked.vnic_type
         self._ports[nic.variable] = self._maker.make(
             "port",
             name.replace("_", "-") + "-nic",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -85,8 +85,46 @@ class GitHubTable(Table):
     )
 
 
+VnicType = Literal["normal", "direct", "direct-physical", "macvtap"]
+
+
+class VnicTable(Table):
+    """`[openstack.vnic_types]`: how single test NICs are made, in place of `vnic_type`."""
+
+    pktgen: VnicType | None = None
+    fwd_src: VnicType | None = None
+    fwd_dst: VnicType | None = None
+    pcap: VnicType | None = None
+
+
+class CloudTimeouts(Table):
+    """`[openstack.timeouts]`: how long to wait for the cloud, in seconds.
+
+    Attributes:
+        request: The answer to one request.
+        servers: Servers and volumes, until they are there.
+        removal: Each thing, until it is gone.
+    """
+
+    request: Seconds = 60.0
+    servers: Seconds = 900.0
+    removal: Seconds = 300.0
+
+
 class OpenStackTable(Table):
-    """`[openstack]`: kept for the provider of that name; it does not switch to it."""
+    """`[openstack]`: ixy-ci's keys, and new ones; it does not switch to the provider of that name.
+
+    Attributes:
+        cloud: A cloud of clouds.yaml, in place of auth_url and what belongs to it.
+        region: Which of the cloud's regions.
+        networks: The test networks by name or id, `pktgen-fwd` first; none of them to have both made.
+        management_network: That by which the nodes are reached.
+        floating_ip_pool: The external network that gives them addresses.
+        floating_ips: False where the management network can be reached from here.
+        availability_zone: Of the servers and volumes.
+        volume: Size in GiB of a new volume to boot each server from; 0 for none.
+        vnic_type, vnic_types: How test NICs are made.
+    """
 
     flavor: str | None = None
     image: str | None = None
@@ -99,6 +137,17 @@ class OpenStackTable(Table):
     password: SecretStr | None = None
     project_name: str | None = None
     project_domain: str | None = None
+    cloud: str | None = None
+    region: str | None = None
+    networks: list[str] | None = None
+    management_network: str | None = None
+    floating_ip_pool: str | None = None
+    floating_ips: bool = True
+    availability_zone: str | None = None
+    volume: Annotated[int, Field(ge=0)] | None = None
+    vnic_type: VnicType = "normal"
+    vnic_types: VnicTable = VnicTable()
+    timeouts: CloudTimeouts = CloudTimeouts()
 
 
 class StaticNode(Table):

@@ -12,6 +12,7 @@ from pathlib import Path
 from pytest_ixy import check, paths, programs, sweep
 from pytest_ixy.check import Check, State
 from pytest_ixy.errors import IxyError
+from pytest_ixy.providers.openstack import checks as openstack
 from pytest_ixy.providers.qemu import checks as qemu
 from pytest_ixy.providers.static import checks as static
 from pytest_ixy.settings import Settings
@@ -173,4 +174,8 @@ def leftovers(_settings: Settings) -> Check:
 
 
 BEFORE: tuple[Probe, ...] = (python, python_packages, git, setpriv)
-OF_PROVIDER: Mapping[str, tuple[Probe, ...]] = {"qemu": (*qemu.PROBES, disk, memory), "static": static.PROBES}
+OF_PROVIDER: Mapping[str, tuple[Probe, ...]] = {
+    "qemu": (*qemu.PROBES, disk, memory),
+    "static": static.PROBES,
+    "openstack": openstack.PROBES,
+}

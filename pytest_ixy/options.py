@@ -89,7 +89,8 @@ OPTIONS = (
         "provider",
         str,
         "qemu",
-        "who gives the machines: qemu, or static (hosts of your own: [static] in config.toml)",
+        "who gives the machines: qemu, openstack ([openstack] in config.toml) or static (hosts of your own: "
+        "[static] in config.toml)",
         "NAME",
     ),
     Option(

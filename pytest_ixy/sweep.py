@@ -115,10 +115,18 @@ def free_lease(name: str) -> bool:
     return free(Path(name))
 
 
+def remove_of_cloud(text: str) -> bool:
+    """Remove what a run made in an OpenStack cloud; False when it is gone already."""
+    from pytest_ixy.providers.openstack.removal import remove_entry
+
+    return remove_entry(text)
+
+
 REMOVERS: dict[str, Callable[[str], bool]] = {
     "process": end_processes,
     "folder": remove_folder,
     "lease": free_lease,
+    "openstack": remove_of_cloud,
 }
 """How each kind of entry is removed; a provider with things of its own adds a kind."""
 

@@ -26,6 +26,11 @@ class Nic:
     pci: str
     variable: str
 
+    @property
+    def key(self) -> str:
+        """What the address is called in `[test.pci_addresses]`, such as `fwd_src`."""
+        return self.variable.removeprefix("PCI_ADDR_").lower()
+
 
 @dataclass(frozen=True)
 class Node:
@@ -58,6 +63,12 @@ class PciAddresses:
     fwd_src: str = "0000:00:06.0"
     fwd_dst: str = "0000:00:07.0"
     pcap: str = "0000:00:06.0"
+
+    @property
+    def configured(self) -> frozenset[str]:
+        """Names of those that somebody chose: ixy-ci's own stand in every config.toml."""
+        usual = PciAddresses()
+        return frozenset(name for name, value in vars(self).items() if value != getattr(usual, name))
 
 
 def forward_topology(pci: PciAddresses) -> Topology:

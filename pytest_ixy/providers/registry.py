@@ -16,6 +16,7 @@ GROUP = "pytest_ixy.providers"
 BUILT_IN = (
     EntryPoint("qemu", "pytest_ixy.providers.qemu.provider:Qemu", GROUP),
     EntryPoint("static", "pytest_ixy.providers.static.provider:Static", GROUP),
+    EntryPoint("openstack", "pytest_ixy.providers.openstack.provider:OpenStack", GROUP),
 )
 
 

@@ -19,6 +19,7 @@ def test_those_that_come_along_can_all_be_loaded():
     assert {entry.name: type(registry.load(entry.name)).__name__ for entry in registry.BUILT_IN} == {
         "qemu": "Qemu",
         "static": "Static",
+        "openstack": "OpenStack",
     }
 
 
@@ -26,7 +27,9 @@ def test_each_loading_makes_one_of_its_own():
     assert registry.load("qemu") is not registry.load("qemu")
 
 
-@pytest.mark.parametrize(("name", "words"), [("quemu", "did you mean 'qemu'"), ("vmware", "known: qemu")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("quemu", "did you mean 'qemu'"), ("vmware", "known: openstack, qemu, static")]
+)
 def test_an_unknown_name_is_answered_with_the_nearest_or_all(name, words):
     with pytest.raises(UsageError, match=f"no provider '{name}'; {words}"):
         registry.load(name)

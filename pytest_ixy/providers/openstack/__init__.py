@@ -1,0 +1,1 @@
+"""Provider `openstack`: servers of a cloud, with everything that they need."""

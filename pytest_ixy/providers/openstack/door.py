@@ -113,7 +113,12 @@ def _service(sdk: Any, name: str) -> None:
 
     try:
         getattr(sdk, name).get_endpoint()
-    except (AttributeError, exceptions.NotSupported, exceptions.EndpointNotFound):
+    except (
+        AttributeError,
+        exceptions.NotSupported,
+        exceptions.EndpointNotFound,
+        exceptions.ServiceDisabledException,
+    ):
         if name != "block_storage":
             raise
 

@@ -164,6 +164,7 @@ def _install_packages(draft: Path, log: Path, tell: Callable[[str], None]) -> No
         "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         *(f"--dpkgopt=path-exclude=/lib/modules/*/kernel/{part}/*" for part in recipe.NO_MODULES),
+        *(f"--dpkgopt=path-include=/lib/modules/*/kernel/{module}" for module in recipe.MODULES),
         f"--include={','.join(recipe.PACKAGES)}",
         f"--customize-hook=tar-in {shlex.quote(f'{draft}/additions.tar')} /",
         '--customize-hook=chroot "$1" sh /usr/lib/ixy/setup',

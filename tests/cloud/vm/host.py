@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stack import venv
 from stack.furnish import GATEWAY
+from stack.services.neutron import DNSMASQ
 from stack.site import VM
 
 OWN = ("/run", "/etc/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt")
@@ -31,6 +32,7 @@ def prepare():
     for folder in OWN:
         run("mount", "-t", "tmpfs", "tmpfs", folder)
     run("mount", "-t", "sysfs", "sysfs", "/sys")  # the old one shows the devices of the network left
+    Path(DNSMASQ).write_text("user=root\ngroup=root\n", encoding="ascii")
     make_devices()
     lend_binding()
     start_libvirtd()

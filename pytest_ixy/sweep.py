@@ -140,18 +140,38 @@ PRESENT: dict[str, Callable[[str], bool]] = {
 
 def settle(book: Ledger) -> Swept:
     """Remove everything in the ledger, last made first; the ledger stays when something could not be."""
-    removed, errors = [], []
+    removed, errors = [], dict[str, list[str]]()
     for entry in reversed(book.entries()):
         try:
             if _remove(entry):
-                removed.append(f"{entry.kind} {entry.name}")
+                removed.append(_words(entry))
         except (OSError, TimeoutError) as error:
-            errors.append(f"{entry.kind} {entry.name}: {error}")
+            errors.setdefault(str(error), []).append(_words(entry))
     if errors:
         book.release()
     else:
         book.settle()
-    return Swept(book.run, tuple(removed), tuple(errors))
+    return Swept(book.run, tuple(removed), tuple(f"{_some(names)}: {why}" for why, names in errors.items()))
+
+
+def _words(entry: Entry) -> str:
+    """What it is; how it is found in its cloud stays in the ledger."""
+    return f"{entry.kind} {entry.name.partition(' run=')[0] if entry.kind == 'openstack' else entry.name}"
+
+
+def _some(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def forget(run: str) -> Swept | None:
+    """Strike a dead run out and remove nothing: what it may have left, or None when there is no such run."""
+    for book in ledger.abandoned():
+        if book.run == run:
+            left = tuple(_words(entry) for entry in reversed(book.entries()))
+            book.settle()
+            return Swept(run, left, ())
+        book.release()
+    return None
 
 
 def _remove(entry: Entry) -> bool:
@@ -172,7 +192,7 @@ def survey() -> Iterator[Swept]:
     for book in ledger.abandoned():
         there = [entry for entry in reversed(book.entries()) if _is_there(entry)]
         book.release()
-        yield Swept(book.run, tuple(f"{entry.kind} {entry.name}" for entry in there), ())
+        yield Swept(book.run, tuple(map(_words, there)), ())
 
 
 def _is_there(entry: Entry) -> bool:

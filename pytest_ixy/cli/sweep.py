@@ -17,6 +17,7 @@ run does the same by itself.
 examples:
   pytest-ixy sweep --dry-run     only say what would be removed
   pytest-ixy sweep
+  pytest-ixy sweep --forget RUN  the cloud that it was in is gone, and all it left with it
 """
 
 
@@ -29,7 +30,9 @@ def add(commands: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    which.add_argument("--forget", metavar="RUN", help="remove nothing, and never try again for that run")
     parser.set_defaults(run=run)
 
 
@@ -37,11 +40,24 @@ def run(arguments: argparse.Namespace) -> int:
     """Sweep, or say what a sweep would do; 1 when something could not be removed."""
     from pytest_ixy import sweep
 
+    if arguments.forget:
+        return _forget(arguments.forget)
     done = list(map(_show_plan, sweep.survey()) if arguments.dry_run else map(_show, sweep.sweep()))
     if not done:
         say("No killed run has left anything.")
     _show_held()
     return 1 if any(swept.errors for swept in done) else 0
+
+
+def _forget(name: str) -> int:
+    from pytest_ixy import sweep
+
+    forgotten = sweep.forget(name)
+    if forgotten is None:
+        say(f"No killed run {name!r} has left anything.", sys.stderr)
+        return 1
+    say(f"{name}: forgotten. If it is still there, remove by hand:{_listed(forgotten.removed)}")
+    return 0
 
 
 def _show_held() -> None:

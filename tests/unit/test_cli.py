@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -265,6 +266,7 @@ def killed():
         book.release()
         yield name, process
         process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_dry_sweep_tells_and_removes_nothing(killed):
@@ -277,6 +279,15 @@ def test_a_dry_sweep_tells_and_removes_nothing(killed):
         )
     assert process.poll() is None
     assert paths.scratch_folder(name).exists()
+
+
+def test_a_forgotten_run_is_told_to_the_last_thing(killed):
+    name, *_ = killed
+    done = run("sweep", "--forget", name)
+    assert done.returncode == 0
+    assert "remove by hand" in done.stdout
+    assert f"{name}-vm" in done.stdout
+    assert run("sweep", "--forget", name).returncode == 1
 
 
 def test_a_sweep_removes_and_tells(killed):

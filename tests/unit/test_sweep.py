@@ -167,6 +167,29 @@ def test_what_cannot_be_removed_is_told_and_kept_for_the_next_sweep():
     assert len(again.errors) == 2
 
 
+def test_things_that_stay_for_one_reason_are_told_together():
+    abandon("run", ("folder", "/etc"), ("folder", "/usr"), ("folder", "/bin"))
+    (swept,) = sweep.sweep()
+    assert swept.errors == ("folder /bin and 2 more: not a scratch folder of a run",)
+
+
+def test_a_run_that_is_forgotten_leaves_what_it_left_and_is_never_tried_again(tag, start):
+    process = start(tag)
+    abandon("run", ("process", tag))
+    abandon("other", ("process", tag + "-gone"))
+    assert sweep.forget("another") is None
+    assert sweep.forget("run") == sweep.Swept("run", (f"process {tag}",), ())
+    assert [swept.run for swept in sweep.sweep()] == ["other"]
+    assert process.poll() is None
+
+
+def test_a_living_run_cannot_be_forgotten():
+    book = ledger.create("run")
+    assert sweep.forget("run") is None
+    assert book.path.exists()
+    book.settle()
+
+
 def test_a_living_run_is_not_swept(tag, start):
     process = start(tag)
     book = ledger.create("run")

@@ -58,7 +58,7 @@ class Landlord:
         self.address = f"pytest-ixy-{secrets.token_hex(16)}"
         self._houses, self._places, self._say = houses, Places(places), say
         self._tenancies: list[Tenancy] = []
-        self._let: set[str] = set()
+        self._free, self._choice = set(houses), threading.Lock()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind("\0" + self.address)
         self._listener.listen(len(houses) + 8)
@@ -79,14 +79,20 @@ class Landlord:
 
     def admit(self, tenancy: Tenancy, label: str) -> None:
         """Serve a tenant from the beginning to the end."""
-        if label in self._let:
+        if not self._choose(label):
             what = f"Another worker has used the testbed of {label}, and has crashed or is using it now."
             tenancy.wire.tell(failure={"what": what, "hint": "see what it printed, or use -n 0"})
             return
-        self._let.add(label)
         house = self._houses[label]
         with contextlib.suppress(ClosedError), self._places.one(lambda: self._tell_of_waiting(label)):
             tenancy.live(house)
+
+    def _choose(self, label: str) -> bool:
+        """Whether the house is this tenant's from now on; two may ask at the same time."""
+        with self._choice:
+            free = label in self._free
+            self._free.discard(label)
+        return free
 
     def _tell_of_waiting(self, label: str) -> None:
         count = self._places.count

@@ -107,8 +107,11 @@ class _Process:
         from pydantic import TypeAdapter
 
         self._wire.tell(do="provision")
-        while "step" in (answer := self._hear()):
-            progress.pass_on(Step(**answer["step"]))
+        while (answer := self._hear()).keys() & {"step", "said"}:
+            if "step" in answer:
+                progress.pass_on(Step(**answer["step"]))
+            else:
+                progress.say(answer["said"])
         if failure := answer.get("failure"):
             raise LabError(failure["what"], hint=failure["hint"])
         if "testbed" not in answer:  # its last words

@@ -40,6 +40,7 @@ class Tiny:
     def provision(self, topology, settings, book, scratch, progress):
         with progress.phase("boot"):
             progress.tell("soon")
+            progress.say("a line that stays")
             book.intend("process", f"{book.run}-vm")
             command = [sys.executable, "-c", "import time; time.sleep(600)", f"{book.run}-vm"]
             self.machines.append(subprocess.Popen(programs.bound(command)))
@@ -134,12 +135,13 @@ def nothing_left(name):
 
 
 def test_the_holder_provisions_and_tells_how_it_goes(owner, name):
-    steps = []
-    progress = Progress(steps.append)
+    steps, lines = [], []
+    progress = Progress(steps.append, lines.append)
     made = provision(owner, progress=progress)
     assert (made.run, made.record.name) == (name, "tiny")
     assert [phase.name for phase in progress.phases] == ["boot"]
     assert [step.detail for step in steps] == ["", "soon", ""]
+    assert lines == ["a line that stays"]
     assert alive(name) == {"holder", "vm"}
     assert owner.release() == []
     assert nothing_left(name)

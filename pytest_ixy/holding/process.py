@@ -3,7 +3,8 @@
 It is asked over standard input, a socket; each answer is one message of `wire.py`:
 
     {"do": "begin", "request": …}   a pickled `Request`; no answer
-    {"do": "provision"}             {"step": …}, {"said": …} meanwhile, then {"testbed": …, "phases": …} or {"failure": …}
+    {"do": "provision"}             {"step": …}, {"said": …} meanwhile, then
+                                    {"testbed": …, "phases": …} or {"failure": …}
     {"do": "hold", "seconds": 3600} {"until": 1795352580.5}; from now on pytest is not needed
 
 It ends on SIGTERM, which it also gets when pytest dies; when its time is over; and when the other end

@@ -135,7 +135,7 @@ def test_hosts_go_from_one_to_the_next_even_if_he_is_killed_or_stopped(hosts, co
     first = anna.start(folder, option, FEW)
     while leases(hosts) != list(hosts):
         assert first.poll() is None, anna.output
-    second = ben.start(folder, option, LONG, "-n1")
+    second = ben.start(folder, option, LONG)
     ben.until("; waiting", second)
     is_green(anna.finish(first))
     (run,) = [path.name for path in (anna.folder / "ixy-artifacts").iterdir()]

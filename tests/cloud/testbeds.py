@@ -47,6 +47,7 @@ def provision(book, scratch, settings, progress=None):
             forward_topology(settings.pci), settings, book, Path(scratch), progress or Progress()
         )
     except BaseException:
-        assert provider.destroy() == []
+        errors = provider.destroy()
+        assert errors == [], errors
         raise
     return provider, testbed

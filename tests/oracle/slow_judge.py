@@ -58,7 +58,7 @@ def timestamps(trial: Trial) -> Verdict:
     unset, early, frames = times.count(0), sum(time < YEAR_2000 for time in times), len(stamped)
     numbers = {
         "backwards": len(back),
-        "furthest_back": max(back, default=0) / 1e9,
+        "furthest_back": max(back, default=0) / 10**9,
         "out_of_range": odd,
         "unset": unset,
         "early": early,

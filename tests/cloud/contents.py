@@ -16,5 +16,6 @@ def contents(connection, *, volumes=True):
         "ports": network.ports(**mine),
         "routers": network.routers(**mine),
         "floating IPs": network.ips(**mine),
+        "groups": network.security_groups(**mine),
     }
     return {kind: sorted((thing.name, thing.id) for thing in things) for kind, things in found.items()}

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 import testbeds
+from contents import contents
 
 from pytest_ixy import ledger, paths, sweep
 from pytest_ixy.errors import LabError, NotOfferedError, UsageError
@@ -45,28 +46,11 @@ def surround(patch, folder, cloud):
     door._known.clear()
 
 
-def everything(connection):
-    """Names and ids of all that a project has, by kind."""
-    network, mine = connection.network, {"project_id": connection.current_project_id}
-    found = {
-        "servers": connection.compute.servers(),
-        "keypairs": connection.compute.keypairs(),
-        "volumes": connection.block_storage.volumes(),
-        "networks": network.networks(**mine),
-        "subnets": network.subnets(**mine),
-        "ports": network.ports(**mine),
-        "routers": network.routers(**mine),
-        "addresses": network.ips(**mine),
-        "groups": network.security_groups(**mine),
-    }
-    return {kind: sorted((thing.name, thing.id) for thing in things) for kind, things in found.items()}
-
-
 @pytest.fixture
 def as_before(tenant):
-    before = everything(tenant)
+    before = contents(tenant)
     yield before
-    assert everything(tenant) == before
+    assert contents(tenant) == before
 
 
 @pytest.fixture
@@ -86,7 +70,7 @@ def book():
 @pytest.fixture(scope="module")
 def whole(cloud, tenant, tmp_path_factory):
     """A testbed that was made of nothing, its ledger, and what the project had before: to be looked at."""
-    before, folder = everything(tenant), tmp_path_factory.mktemp("whole")
+    before, folder = contents(tenant), tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         surround(patch, folder, cloud)
         book = ledger.create(RUN)
@@ -94,7 +78,7 @@ def whole(cloud, tenant, tmp_path_factory):
         yield SimpleNamespace(testbed=testbed, book=book, before=before, folder=folder)
         assert provider.destroy() == []
         assert sweep.settle(book) == sweep.Swept(RUN, (), ())
-    assert everything(tenant) == before
+    assert contents(tenant) == before
 
 
 @pytest.fixture
@@ -168,12 +152,12 @@ def test_test_ports_let_everything_pass_and_networks_say_nothing(whole, tenant):
 
 def test_all_that_is_made_is_in_the_ledger(whole, tenant):
     things = Counter(Thing.parse(entry.name).kind for entry in whole.book.entries())
-    made = {kind: len(now) - len(whole.before[kind]) for kind, now in everything(tenant).items()}
+    made = {kind: len(now) - len(whole.before[kind]) for kind, now in contents(tenant).items()}
     of_router = 2  # its interface, its gateway's address does not show
     assert things == {
         "keypair": made["keypairs"], "security-group": made["groups"], "network": made["networks"],
         "subnet": made["subnets"], "router": made["routers"], "server": made["servers"],
-        "floating-ip": made["addresses"], "port": made["ports"] - of_router + 1,
+        "floating-ip": made["floating IPs"], "port": made["ports"] - of_router + 1,
     }  # fmt: skip
 
 
@@ -262,7 +246,7 @@ def login(tenant):
 
 
 def test_the_setup_of_ixy_ci_is_used_and_left(by_hand, tenant, build, book, login):
-    before = everything(tenant)
+    before = contents(tenant)
     testbed = build(**login)
     for name, ports in {"pktgen": ["pktgen"], "fwd": ["fwd-in", "fwd-out"], "pcap": ["pcap"]}.items():
         assert testbed.private["ports"][name] == [by_hand[port].id for port in ports]
@@ -282,7 +266,7 @@ def test_the_setup_of_ixy_ci_is_used_and_left(by_hand, tenant, build, book, logi
         **login,
     )
     assert tenant.compute.get_server(testbed.private["servers"]["fwd"]).key_name == "ixy-ci"
-    assert set(before["ports"]) < set(everything(tenant)["ports"])
+    assert set(before["ports"]) < set(contents(tenant)["ports"])
 
 
 @pytest.fixture
@@ -468,7 +452,7 @@ def test_killed_at_any_entry_nothing_is_left_after_a_sweep(as_before, tenant, bo
     command = [sys.executable, HERE / "killed.py", tmp_path, str(count)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])])}
     subprocess.run(command, env=environment, check=True, stderr=subprocess.PIPE)
-    left = everything(tenant)
+    left = contents(tenant)
     assert len(left["servers"]) >= 3
     assert len(left["networks"]) > count
     swept = [
@@ -479,4 +463,4 @@ def test_killed_at_any_entry_nothing_is_left_after_a_sweep(as_before, tenant, bo
     assert len(swept) == count
     assert [one.errors for one in swept if one.errors] == []
     assert [path for path in paths.ledgers_folder().iterdir() if path.stem != book.run] == []
-    assert everything(tenant) == as_before
+    assert contents(tenant) == as_before

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from pytest_ixy import timespan
 from pytest_ixy.errors import UsageError
+from pytest_ixy.labtable import LabTable
 from pytest_ixy.tomlfile import RuleTables, Table
 
 _PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
@@ -242,6 +243,8 @@ class Config(Table):
     github: GitHubTable | None = None
     openstack: OpenStackTable | None = None
     static: StaticTable | None = None
+    lab: LabTable | None = None
+    tag: str | None = None
     test: PacketsTable = PacketsTable()
     repo: str | None = None
     targets: list[TargetTable] = Field(default_factory=list)

@@ -99,9 +99,17 @@ OPTIONS = (
         "forward",
         "what to run: forward (pktgen -> fwd -> pcap), localise (one program of the target at a time "
         "beside references: which one is at fault), frames (of all kinds, through fwd), lifecycle "
-        "(restarts, a late start, idleness, both ways at once, a link that goes down), or soak (traffic for "
-        "minutes: what changes over time)",
+        "(restarts, a late start, idleness, both ways at once, a link that goes down), soak (traffic for "
+        "minutes: what changes over time), or teravm (another lab: AGW, FEGs and an NG40 tester, [lab] in "
+        "config.toml; there is no repository then)",
         "NAME",
+    ),
+    Option(
+        "tag",
+        str,
+        "latest",
+        "the build that a TeraVM lab is upgraded to: latest, or the hash of one that its AGW knows (latest)",
+        "latest|HASH",
     ),
     Option("packets", int, 100_000, "how many packets pcap captures (100000)", "N", minimum=1),
     Option(

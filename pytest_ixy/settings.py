@@ -15,6 +15,7 @@ from pytest_ixy.config import Config, OpenStackTable, StaticTable, Timeouts
 from pytest_ixy.dialect import Dialect
 from pytest_ixy.errors import UsageError
 from pytest_ixy.given import Given
+from pytest_ixy.labtable import LabTable
 from pytest_ixy.options import OPTIONS
 from pytest_ixy.terms import Tables, Terms, check_file, parse
 from pytest_ixy.topology import PciAddresses
@@ -67,6 +68,8 @@ class Settings:
         asked: Of these what was asked for this time, on the command line and in the environment. A
             bundle is judged by what is on record unless somebody asks for something else.
         targets: All that are to be tested, each with what is said of it alone.
+        tag: The build that a TeraVM lab is upgraded to: latest, or a hash.
+        lab: That table of config.toml: the TeraVM lab.
     """
 
     repo: str | None
@@ -97,6 +100,8 @@ class Settings:
     nics: tuple[str, ...] = ()
     nic: str = models.DEFAULT
     build: str = "kept"
+    tag: str = "latest"
+    lab: LabTable | None = None
 
     @property
     def asked_nic(self) -> str | None:
@@ -246,4 +251,5 @@ def _settings(values: dict[str, Any], config: Config) -> Settings:
         timeouts=config.timeouts,
         openstack=config.openstack,
         static=config.static,
+        lab=config.lab,
     )

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 LAYERS = {
     "trials": "errors printable topology cases traffic course",
     "words": "timespan options paths parallel thrift tomlkeys record",
-    "files": "tomlfile nics dialect nodestate leftovers crash bundle known series way",
+    "files": "tomlfile ng40 labtable nics dialect nodestate leftovers crash bundle known series way",
     "captures": "capture source programs ledger spots",
     "tools": "check rules frames terms git remote config unsupported spec progress bare unpack",
     "parts": "cast given values wanted settings refs repository roles live sample guess ruledoc",
@@ -25,6 +25,7 @@ LAYERS = {
     "target and providers": "kept worktree pack target guests startup providers sweep origin replay",
     "what is tested": "absent subjects",
     "report": "report",
+    "another lab": "teravm",
     "lab": "testbed holding letting reference debugging probe postmortem aftermath",
     "trial": "alike build once manifest sampler memory meters stage retrieval trial lab",
     "pytest's hooks": "after outcomes keeping owning xdist",
@@ -63,6 +64,7 @@ JUDGEMENT = {
     "recovery",
     "beginning",
     "lifecycle",
+    "ng40",
 }
 LAB = {
     "remote",
@@ -83,6 +85,7 @@ LAB = {
     "ledger",
     "sweep",
     "session",
+    "teravm",
 }
 LAB_LIBRARIES = {"paramiko", "pyroute2", "qemu", "socket", "subprocess"}
 

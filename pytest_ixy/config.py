@@ -7,14 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from pytest_ixy import timespan
-from pytest_ixy.errors import UsageError
+from pytest_ixy.hosttable import HostTable, Shared, Time
 from pytest_ixy.labtable import LabTable
 from pytest_ixy.tomlfile import RuleTables, Table
 
 _PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 _MAC = re.compile(r"(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
-_HOST = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:%\]-]{0,252}", re.ASCII)
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
@@ -28,20 +26,6 @@ def _nic(address: str) -> str:
     return address.lower() if _MAC.fullmatch(address) else _pci(address)
 
 
-def _host(name: str) -> str:
-    if not _HOST.fullmatch(name):
-        raise ValueError("should be a name or address of a host, as for ssh")
-    return name
-
-
-def _wait(text: str) -> str:
-    try:
-        timespan.parse(text)
-    except UsageError as error:
-        raise ValueError(f"should be a time: {error.what}") from None
-    return text
-
-
 def _repository(name: str) -> str:
     if not _REPOSITORY.fullmatch(name):
         raise ValueError("should be 'owner/name'")
@@ -49,7 +33,6 @@ def _repository(name: str) -> str:
 
 
 NicAddress = Annotated[str, AfterValidator(_nic)]
-HostName = Annotated[str, AfterValidator(_host)]
 PciAddress = Annotated[str, AfterValidator(_pci)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -151,45 +134,28 @@ class OpenStackTable(Table):
     timeouts: CloudTimeouts = CloudTimeouts()
 
 
-class StaticNode(Table):
+class StaticNode(HostTable):
     """`[static.pktgen]`, `.fwd`, `.pcap`: the host of a role.
 
     Attributes:
-        host: Its name, address, or `Host` of ~/.ssh/config.
-        port, user, key: How to log in; `key` is the path of a private key. What is left out is
-            settled by ~/.ssh/config.
-        host_key: The one host key to accept, in place of the known_hosts files.
-        jumps: Hosts to go through, the first one first: `HOST`, `USER@HOST` or `USER@HOST:PORT`.
         nics: PCI or MAC address of the test NICs; of fwd first the one towards pktgen. Left out:
             those of `[test.pci_addresses]`.
     """
 
-    host: HostName
-    port: Annotated[int, Field(gt=0, lt=65536)] | None = None
-    user: str | None = None
-    key: str | None = None
-    host_key: str | None = None
-    jumps: list[str] | None = None
     nics: list[NicAddress] | None = None
 
 
-class StaticTable(Table):
+class StaticTable(Shared):
     """`[static]`: hosts that exist, for the provider of that name.
 
     Attributes:
         wait: How long to wait while somebody else has the hosts, such as `30m`.
-        ssh_config: What to read in place of ~/.ssh/config.
-        user, key, jumps: For all three hosts, where they do not say otherwise.
     """
 
     pktgen: StaticNode
     fwd: StaticNode
     pcap: StaticNode
-    wait: Annotated[str, AfterValidator(_wait)] = "1h"
-    ssh_config: str | None = None
-    user: str | None = None
-    key: str | None = None
-    jumps: list[str] | None = None
+    wait: Time = "1h"
 
 
 class QemuTable(Table):

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pytest_ixy import timespan
-from pytest_ixy.errors import UsageError
+from pytest_ixy.hosttable import HostTable, Shared, Time
 from pytest_ixy.ng40.records import CASE, LONGEST_CASE
 from pytest_ixy.tomlfile import Table
 
-_HOST = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:%\]-]{0,252}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,39}", re.ASCII)
 _WORD = re.compile(r"[^\s\x00-\x1f;|&<>$`'\"\\*?(){}!#~-][^\s\x00-\x1f;|&<>$`'\"\\*?(){}!#]{0,199}")
-
-
-def _host(name: str) -> str:
-    if not _HOST.fullmatch(name):
-        raise ValueError("should be a name or address of a host, as for ssh")
-    return name
 
 
 def _name(name: str) -> str:
@@ -42,54 +33,19 @@ def _word(text: str) -> str:
     return text
 
 
-def _time(text: str) -> str:
-    try:
-        timespan.parse(text)
-    except UsageError as error:
-        raise ValueError(f"should be a time: {error.what}") from None
-    return text
-
-
-HostName = Annotated[str, AfterValidator(_host)]
 Name = Annotated[str, AfterValidator(_name)]
 Case = Annotated[str, AfterValidator(_case)]
 Word = Annotated[str, AfterValidator(_word)]
-Time = Annotated[str, AfterValidator(_time)]
-"""Such as `90s`, `30m` or `2h`."""
 
 
-def span(text: str) -> timedelta:
-    """A time of the tables, which have checked it."""
-    return timespan.parse(text)
-
-
-class Door(Table):
-    """How to log in, in `[lab]` for all hosts and in each host's table for itself.
-
-    Attributes:
-        user, key: As for `[static]`; `key` is the path of a private key. What is left out is settled by
-            ~/.ssh/config.
-        jumps: Hosts to go through, the first one first: `HOST`, `USER@HOST` or `USER@HOST:PORT`.
-    """
-
-    user: str | None = None
-    key: str | None = None
-    jumps: list[str] | None = None
-
-
-class LabHost(Door):
+class LabHost(HostTable):
     """One host of the lab.
 
     Attributes:
-        host: Its name, address, or `Host` of ~/.ssh/config.
-        host_key: The one host key to accept, in place of the known_hosts files.
         root: Whether the user may become root there (`sudo -n`); where not, nothing is asked of root, and
             the lease lies in the user's own folder of /dev/shm.
     """
 
-    host: HostName
-    port: Annotated[int, Field(gt=0, lt=65536)] | None = None
-    host_key: str | None = None
     root: bool = True
 
 
@@ -227,13 +183,12 @@ class ConnectTable(Table):
         return self
 
 
-class LabTable(Door):
+class LabTable(Shared):
     """`[lab]`.
 
     Attributes:
         name: What the lab is called in test ids.
         wait: How long to wait while somebody else has the lab.
-        ssh_config: What to read in place of ~/.ssh/config.
         strict: Whether a case that nobody expected is an error.
         inconclusive: What an inconclusive case does: fail its test, or only report.
         user_plane: What a case does that passed while all its packets were lost: fail or report.
@@ -241,7 +196,6 @@ class LabTable(Door):
 
     name: Name = "lab"
     wait: Time = "4h"
-    ssh_config: str | None = None
     strict: bool = False
     inconclusive: Literal["fail", "report"] = "fail"
     user_plane: Literal["fail", "report"] = "report"

@@ -16,7 +16,8 @@ PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 LAYERS = {
     "trials": "errors printable topology cases traffic course",
     "words": "timespan options paths parallel thrift tomlkeys record",
-    "files": "tomlfile ng40 labtable nics dialect nodestate leftovers crash bundle known series way",
+    "tables": "tomlfile hosttable ng40 labtable",
+    "files": "nics dialect nodestate leftovers crash bundle known series way",
     "captures": "capture source programs ledger spots",
     "tools": "check rules frames terms git remote config unsupported spec progress bare unpack",
     "parts": "cast given values wanted settings refs repository roles live sample guess ruledoc",

@@ -18,6 +18,7 @@ from pytest_ixy import shell, tomlfile
 from pytest_ixy.config import Config
 from pytest_ixy.errors import LabError, UsageError
 from pytest_ixy.providers.static import plan
+from pytest_ixy.providers.static.leases import in_line
 from pytest_ixy.providers.static.sshconfig import Asked, resolve
 from pytest_ixy.remote import Access, Host
 from pytest_ixy.settings import resolve as settle
@@ -295,7 +296,7 @@ def test_the_table_says_where_each_node_is(tmp_path):
     assert found["pcap"].access.jumps == ()
     assert found["pcap"].access.address == "anna@c:2222"
     assert found["pcap"].nics == ("0000:00:06.0",)
-    assert list(plan.in_line(found)) == ["pktgen", "fwd", "pcap"]
+    assert in_line(place.access for place in found.values()) == ["pktgen", "fwd", "pcap"]
 
 
 @pytest.mark.parametrize(

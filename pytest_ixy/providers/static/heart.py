@@ -41,7 +41,9 @@ class Heart:
         self._thread.join(ANSWER)
 
     def _begin(self) -> Talk:
-        return self.host.talk(script("beat.bash"), self._claim.folder, self._claim.token, root=True)
+        return self.host.talk(
+            script("beat.bash"), self._claim.folder, self._claim.token, root=self._claim.root
+        )
 
     def _run(self) -> None:
         while not self._over.wait(self._claim.expiry / BEATS):

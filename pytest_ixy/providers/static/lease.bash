@@ -1,6 +1,6 @@
-# The lease on this node: one run at a time has it. Run as root, all of it under a lock, so that nobody sees half
-# of it. Times are seconds since boot by this node's own clock; after a boot /run is empty, and nothing of a run is
-# left.
+# The lease on this node: one run at a time has it. Run as root, or as the user whose folder it is, all of it under a
+# lock, so that nobody sees half of it. Times are seconds since boot by this node's own clock; after a boot /run is
+# empty, and nothing of a run is left.
 #
 # FOLDER   where the lease lies
 # ACTION   take, free, or look, which changes nothing
@@ -12,6 +12,7 @@
 # EXPIRY   seconds without a heartbeat after which the owner counts as dead
 # PLACE    the run's folder on this node, removed when the lease ends
 # NICS     PCI or MAC addresses of the test NICs
+# BARE     not empty when the state of the host is nobody's business: it is neither recorded nor put back
 # PEER     address that the host knows whoever asks by
 #
 # Answers are lines: "held SINCE OWNER RUN PURPOSE", or "dead AGE OWNER RUN PURPOSE" when it was taken over, "next WAITED
@@ -27,6 +28,7 @@ umask 022
 
 enter() { # the folder, alone
     mkdir -p -- "$FOLDER" && cd -- "$FOLDER" || exit 1
+    [[ -O . ]] || { echo "$FOLDER belongs to somebody else"; exit 1; }
     command -v flock >/dev/null || { echo "this host has no flock (util-linux)"; exit 1; }
     exec 9>lock
     flock -w 60 9 || { echo "another program keeps the lock of $FOLDER"; exit 1; }
@@ -72,10 +74,8 @@ age() { # seconds since the owner's last heartbeat
     echo $((now - ${beat:-$since}))
 }
 
-put_back() {
+restore() { # the state that was recorded
     local word one two three four path
-    save - "$token" || return # its owner starts nothing more, and who comes next goes on here if this is cut off
-    end_processes
     while read -r word one two three; do [[ $word == driver ]] && put_driver "$one" "$two" "$three"; done <before
     put_names
     while read -r word one two three four; do
@@ -96,6 +96,13 @@ put_back() {
         read -r three <"$two/nr_hugepages"
         [[ $three == "$one" ]] || echo "untidy ${two##*/}: $three pages, there were $one"
     done <before
+}
+
+put_back() {
+    local path
+    save - "$token" || return # its owner starts nothing more, and who comes next goes on here if this is cut off
+    end_processes
+    grep -qx bare before || restore
     while IFS= read -r path; do
         [[ $path == /*/.cache/pytest-ixy/?*/?* ]] && rm -rf -- "$path" && path=${path%/*} && rmdir "$path" "${path%/*}"
     done <places
@@ -136,7 +143,7 @@ take() {
         clock
     fi
     turn_of_another && return
-    record >before
+    if [[ $BARE ]]; then echo bare; else record; fi >before
     : >places
     machine=$NODE # nothing random: machines that are restored from one state make up the same
     echo "$now" >"beat-$TOKEN"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_ixy.config import StaticNode, StaticTable
 from pytest_ixy.errors import UsageError
+from pytest_ixy.hosttable import HostTable, Shared
 from pytest_ixy.providers.static.sshconfig import Asked, resolve
 from pytest_ixy.remote import Access
 from pytest_ixy.settings import Settings
@@ -60,20 +61,35 @@ def _place(name: str, usual: tuple[str, ...], asked: StaticTable, settings: Sett
     nics = usual if node.nics is None else tuple(node.nics)
     if len(nics) != len(usual):
         raise UsageError(f"[static.{name}] has {len(nics)} nics; {name} needs {len(usual)}.")
-    key, jumps = node.key or asked.key, asked.jumps if node.jumps is None else node.jumps
-    file = _file(key, settings) if key else None
-    config = Path(_file(asked.ssh_config, settings)) if asked.ssh_config else None
-    user, way = node.user or asked.user, None if jumps is None else tuple(jumps)
-    access = resolve(Asked(name, node.host, node.port, user, (file,) if file else (), way, config))
+    return Place(way(name, node, asked, settings.config), nics)
+
+
+def way(name: str, node: HostTable, shared: Shared, config: Path | None) -> Access:
+    """The way to a host.
+
+    Args:
+        name: What it is called in messages.
+        node: What is said of it.
+        shared: What is said of all hosts beside it.
+        config: The file in which that stands.
+
+    Raises:
+        UsageError: something of it cannot be.
+        LabError: there is no ssh on this machine.
+    """
+    key, jumps = node.key or shared.key, shared.jumps if node.jumps is None else node.jumps
+    file = _file(key, config) if key else None
+    ssh_config = Path(_file(shared.ssh_config, config)) if shared.ssh_config else None
+    user, hops = node.user or shared.user, None if jumps is None else tuple(jumps)
+    access = resolve(Asked(name, node.host, node.port, user, (file,) if file else (), hops, ssh_config))
     if file:
         access = replace(access, key=file, keys=None)
-    return Place(replace(access, host_key=node.host_key), nics)
+    return replace(access, host_key=node.host_key)
 
 
-def _file(text: str, settings: Settings) -> str:
+def _file(text: str, config: Path | None) -> str:
     """A path as in a file: a relative one starts at the folder of config.toml."""
-    folder = settings.config.parent if settings.config else Path.cwd()
-    return str(folder / Path(text).expanduser())
+    return str((config.parent if config else Path.cwd()) / Path(text).expanduser())
 
 
 def _refuse_shared(found: Plan) -> None:
@@ -91,8 +107,3 @@ def shared(one: str, other: str, nic: str) -> str:
     """What is wrong with two roles that have one NIC."""
     who = "fwd twice" if one == other else f"{other} and {one}"
     return f"The NIC {nic} is given to {who}; each role needs NICs of its own."
-
-
-def in_line(found: Plan) -> Iterator[str]:
-    """The nodes in the order in which hosts are leased: the same for everybody who names them so."""
-    yield from sorted(found, key=lambda name: (found[name].access.host, found[name].access.port, name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,22 +10,18 @@ from pathlib import Path
 from pytest_ixy import nics as models
 from pytest_ixy import timespan
 from pytest_ixy.bundle import NicRecord, NodeRecord, ProviderRecord
-from pytest_ixy.errors import IxyError, LabError, NotOfferedError, UsageError
+from pytest_ixy.errors import LabError, NotOfferedError, UsageError
 from pytest_ixy.ledger import Ledger
 from pytest_ixy.parallel import all_at_once
 from pytest_ixy.progress import Progress
 from pytest_ixy.providers.base import Counters, Testbed
-from pytest_ixy.providers.static import plan, slip
+from pytest_ixy.providers.static import plan
 from pytest_ixy.providers.static.answers import Nic, Taken
-from pytest_ixy.providers.static.heart import Heart
-from pytest_ixy.providers.static.line import Line
+from pytest_ixy.providers.static.leases import Leases, loss, require
 from pytest_ixy.providers.static.tenancy import Claim, purpose, script
 from pytest_ixy.remote import Host
 from pytest_ixy.settings import Settings
 from pytest_ixy.topology import Node, Topology, forward_topology
-
-LOST = "lease-lost"
-"""File in the run's scratch folder: which lease was lost, for every process that uses the testbed."""
 
 DRAIN = 60.0
 """Seconds that logging in, and throwing away what waits for a host's NICs, may take each."""
@@ -36,10 +31,7 @@ class Static:
     """Hosts that somebody else set up; see `pytest_ixy.providers.base.Provider`."""
 
     def __init__(self) -> None:
-        self._claims: dict[str, Claim] = {}
-        self._slips: dict[str, Path] = {}
-        self._hosts: dict[str, Host] = {}
-        self._hearts: dict[str, Heart] = {}
+        self._leases: Leases | None = None
 
     def check(self, settings: Settings) -> None:
         """The table `[static]`, and ~/.ssh/config; see the protocol."""
@@ -57,96 +49,35 @@ class Static:
         self, topology: Topology, settings: Settings, book: Ledger, scratch: Path, progress: Progress
     ) -> Testbed:
         """Log in, wait in line, lease all hosts; see the protocol."""
-        places, lost = plan.plan(topology, settings), scratch / LOST
-        lost.unlink(missing_ok=True)
-        with progress.phase("lease"):
-            self._prepare(places, settings, book, scratch)
-            wait = timespan.parse(plan.table(settings).wait).total_seconds()
-            taken = Line(self._claims, self._hosts, wait, progress.tell, progress.say).stand()
-            for name, claim in self._claims.items():
-                self._hearts[name] = Heart(claim, self._hosts[name], lambda why: _note_lost(lost, why))
-        return self._testbed(_found(topology, taken), taken, book.run, lost)
-
-    def _prepare(self, places: plan.Plan, settings: Settings, book: Ledger, scratch: Path) -> None:
-        """Log in, and write down what is to be claimed, in the order in which it is asked for."""
+        places = plan.plan(topology, settings)
         token, what = secrets.token_hex(8), purpose(settings)
         asked = {
             name: Claim(place.access, token, book.run, place.nics, what) for name, place in places.items()
         }
-        claims = self._enter(asked, settings.timeouts.connect)
-        for name in plan.in_line(places):
-            self._slips[name] = slip.write(claims[name], book, scratch)
-            self._claims[name] = claims[name]
-
-    def _enter(self, claims: Mapping[str, Claim], deadline: float) -> dict[str, Claim]:
-        """Log in to all hosts at once; what is to be claimed, with what only the hosts can tell."""
-        interrupted = threading.Event()
-
-        def enter(name: str) -> Claim:
-            def stop() -> str | None:
-                return "interrupted" if interrupted.is_set() else None
-
-            self._hosts[name] = Host.connect(claims[name].access, deadline=deadline, alive=stop)
-            return claims[name].housed(self._hosts[name])
-
-        jobs = {name: lambda name=name: enter(name) for name in claims}
-        return all_at_once(jobs, abort=interrupted.set)
-
-    def _testbed(self, topology: Topology, taken: Mapping[str, Taken], run: str, lost: Path) -> Testbed:
-        accesses = {node.name: self._claims[node.name].way() for node in topology.nodes}
-        nodes = tuple(
-            NodeRecord(
-                name=node.name,
-                address=accesses[node.name].host,
-                nics=tuple(
-                    NicRecord(network=nic.network, pci=nic.pci, mac=found.mac if found else None)
-                    for nic, (_, found) in zip(node.nics, taken[node.name].nics, strict=True)
-                ),
-            )
-            for node in topology.nodes
-        )
-        notes = ("hosts of the user's own; nobody counts frames in the networks between them",)
-        record = ProviderRecord(name="static", notes=notes)
-        return Testbed(run, topology, record, nodes, accesses, private={"lost": str(lost)})
+        with progress.phase("lease"):
+            self._leases = leases = Leases(book, scratch)
+            leases.prepare(asked, settings.timeouts.connect)
+            taken = leases.take(timespan.parse(plan.table(settings).wait).total_seconds(), progress)
+        return _testbed(_found(topology, taken), taken, leases)
 
     def destroy(self) -> list[str]:
         """Put the hosts in order and give them back, all at once."""
-        for heart in self._hearts.values():
-            heart.close()
-        self._hosts |= {name: heart.host for name, heart in self._hearts.items()}
-        jobs = {name: lambda name=name: self._free(name) for name in self._claims}
-        told = all_at_once(jobs)
-        for host in self._hosts.values():
-            host.close()
-        self._claims, self._slips, self._hosts, self._hearts = {}, {}, {}, {}
-        return [words for each in told.values() for words in each]
-
-    def _free(self, name: str) -> list[str]:
-        """Free one host; what went wrong. What is left of it stands in the ledger, for a sweep."""
-        claim, where = self._claims[name], f"{name}'s host {self._claims[name].access.address}"
-        try:
-            if self._hosts[name].lost:
-                slip.free(self._slips[name])
-                return []
-            _, untidy = claim.free(self._hosts[name])
-        except (IxyError, OSError) as error:
-            return [f"{where}: {error}"]
-        self._slips[name].unlink(missing_ok=True)
-        return [f"{where} is not all as it was: {words}" for words in untidy]
+        leases, self._leases = self._leases, None
+        return leases.free() if leases else []
 
     def ended(self, testbed: Testbed, node: str) -> str | None:
         """Why there is no use in waiting for the node: its lease is lost."""
-        return _lost(testbed)
+        return loss(_file(testbed))
 
     def begin_trial(self, testbed: Testbed) -> None:
         """See that the hosts are still ours, and throw away frames of an earlier trial."""
-        _require_lease(testbed)
+        require(_file(testbed))
         jobs = {node.name: lambda node=node: _drain(node, testbed) for node in testbed.topology.nodes}
         all_at_once(jobs)
 
     def begin_traffic(self, testbed: Testbed) -> None:
         """See that the hosts are still ours; nobody paces them."""
-        _require_lease(testbed)
+        require(_file(testbed))
 
     def end_traffic(self, testbed: Testbed) -> None:
         """Nothing was begun."""
@@ -157,7 +88,7 @@ class Static:
 
     def counters(self, testbed: Testbed) -> Counters:
         """None: nobody counts between the hosts. LabError once the hosts are not ours any more."""
-        _require_lease(testbed)
+        require(_file(testbed))
         return {}
 
 
@@ -168,18 +99,28 @@ def _drain(node: Node, testbed: Testbed) -> None:
         host.run(script("drain.bash"), timeout=DRAIN, root=True, environment={"NICS": nics}, check=True)
 
 
-def _note_lost(file: Path, why: str) -> None:
-    file.write_text(why, encoding="utf-8")
+def _file(testbed: Testbed) -> Path:
+    return Path(testbed.private["lost"])
 
 
-def _lost(testbed: Testbed) -> str | None:
-    file = Path(testbed.private["lost"])
-    return file.read_text(encoding="utf-8") if file.exists() else None
-
-
-def _require_lease(testbed: Testbed) -> None:
-    if why := _lost(testbed):
-        raise LabError(why, hint="what was run there since then proves nothing; run it again")
+def _testbed(topology: Topology, taken: Mapping[str, Taken], leases: Leases) -> Testbed:
+    claims = leases.claims
+    accesses = {node.name: claims[node.name].way() for node in topology.nodes}
+    nodes = tuple(
+        NodeRecord(
+            name=node.name,
+            address=accesses[node.name].host,
+            nics=tuple(
+                NicRecord(network=nic.network, pci=nic.pci, mac=found.mac if found else None)
+                for nic, (_, found) in zip(node.nics, taken[node.name].nics, strict=True)
+            ),
+        )
+        for node in topology.nodes
+    )
+    notes = ("hosts of the user's own; nobody counts frames in the networks between them",)
+    record = ProviderRecord(name="static", notes=notes)
+    run = next(iter(claims.values())).run
+    return Testbed(run, topology, record, nodes, accesses, private={"lost": str(leases.lost)})
 
 
 def _found(topology: Topology, taken: Mapping[str, Taken]) -> Topology:

@@ -50,6 +50,8 @@ class Claim:
         place: Absolute path of the run's folder on the host; empty while it is not known.
         expiry: Seconds; see `EXPIRY`.
         folder: Where the lease lies.
+        root: Whether the lease is root's, as everything is that is put back.
+        bare: Whether the host's state is nobody's business: it is not put back.
     """
 
     access: Access
@@ -61,6 +63,8 @@ class Claim:
     place: str = ""
     expiry: int = EXPIRY
     folder: str = FOLDER
+    root: bool = True
+    bare: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain types that JSON knows."""
@@ -111,8 +115,9 @@ class Claim:
         given = {**more, "ACTION": action, "FOLDER": self.folder, "TOKEN": self.token, "RUN": self.run}
         given |= {"NODE": self.access.name, "OWNER": owner(), "EXPIRY": str(self.expiry), "PLACE": self.place}
         given |= {"NICS": " ".join(self.nics), "PEER": self.peer, "PURPOSE": self.purpose}
+        given |= {"BARE": "yes" if self.bare else ""}
         all_of_it = "".join(map(script, ("state.bash", "nics.bash", "lease.bash")))
-        done = host.run(all_of_it, timeout=TIMEOUT, root=True, environment=given)
+        done = host.run(all_of_it, timeout=TIMEOUT, root=self.root, environment=given)
         lines = [one_line(line)[:300] for line in done.output.splitlines()[:LINES]]
         if not done.ok:
             raise self._failure("; ".join(lines[-3:]) or "no answer in time")

@@ -1,0 +1,97 @@
+"""The bundle of scenario `teravm`: a folder with `teravm.json`, opened, written, and never trusted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pytest_ixy.errors import UsageError
+from pytest_ixy.ng40.records import LabRecord
+from pytest_ixy.tomlfile import in_words
+
+RECORD = "teravm.json"
+LARGEST = 64 << 20
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,39}", re.ASCII)
+"""Names of labs and lists stand in test ids and in what people paste into shells."""
+
+
+def write(folder: Path, record: LabRecord) -> None:
+    """Write the record into a bundle, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / (RECORD + ".part")
+    draft.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    draft.replace(folder / RECORD)
+
+
+def is_one(folder: Path) -> bool:
+    """Whether a folder is such a bundle."""
+    return (folder / RECORD).is_file()
+
+
+def load(folder: Path) -> LabRecord:
+    """The record of a bundle, which may come from anywhere.
+
+    Raises:
+        UsageError: there is none, it is not one that this version can read, or it names what no lab would.
+    """
+    file = folder / RECORD
+    try:
+        record = LabRecord.model_validate_json(_read(file))
+    except OSError as error:
+        raise UsageError(
+            f"{folder} is no bundle of scenario teravm: {error.strerror}: {file.name}"
+        ) from error
+    except ValidationError as error:
+        first: Any = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{file}: {where[:200]!r} {in_words(first)[:200]}") from error
+    _check(file, record)
+    return record
+
+
+def inside(folder: Path, relative: str) -> Path | None:
+    """The file that a record names, or None when it is not a file in the bundle."""
+    if not relative or "\0" in relative:
+        return None
+    try:
+        path = (folder / relative).resolve()
+        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    except OSError:  # a name that no file can have
+        return None
+
+
+def _read(file: Path) -> bytes:
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file} is not a regular file")
+    with file.open("rb") as stream:
+        data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise UsageError(f"{file} is larger than {LARGEST >> 20} MiB, so it is no record")
+    return data
+
+
+def _check(file: Path, record: LabRecord) -> None:
+    """Refuse names that are not fit for test ids, and files outside of the bundle."""
+    for what, name in [("lab", record.lab), *(("list", name) for name in _lists(record))]:
+        if not LABEL.fullmatch(name):
+            raise UsageError(f"{file}: {what}: {ascii(name[:80])} is not fit for a test id")
+    for relative in _files(record):
+        path = Path(relative)
+        if path.is_absolute() or ".." in path.parts or "\0" in relative:
+            raise UsageError(f"{file}: {ascii(relative[:200])} is not in the bundle")
+
+
+def _lists(record: LabRecord) -> Iterator[str]:
+    yield from record.expected
+    yield from (one.name for one in record.lists)
+
+
+def _files(record: LabRecord) -> Iterator[str]:
+    yield from (step.log for step in record.steps)
+    for one in record.lists:
+        yield from (one.log, *one.files, *one.retries)
+        yield from (file for case in one.cases for file in case.files)

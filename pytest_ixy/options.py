@@ -65,7 +65,7 @@ OPTIONS = (
         "repository to test: a URL, OWNER/NAME on GitHub, or a folder, with @REF for a version. A folder "
         "without a version is taken as it stands, with what is not committed yet. Can be given several "
         "times: each is tested on machines of its own, one after the other or, with -n auto, as many at once "
-        "as there is room for. Without this option or --ixy-replay pytest-ixy does nothing",
+        "as there is room for. Without this option, --ixy-replay or --ixy-scenario=teravm nothing is done",
         "URL|OWNER/NAME|FOLDER",
     ),
     Option(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_ixy import sweep
 from pytest_ixy.after import After
+from pytest_ixy.ending import end_on_sigterm, uninterrupted
 from pytest_ixy.errors import IxyError, UsageError
 from pytest_ixy.keeping import Keeping
 from pytest_ixy.live import Live
@@ -22,7 +19,7 @@ from pytest_ixy.outcomes import Outcomes
 from pytest_ixy.owning import Owned
 from pytest_ixy.replay import Replay
 from pytest_ixy.settings import Settings
-from pytest_ixy.startup import FOLLOWS, settings_of
+from pytest_ixy.startup import FOLLOWS, TERAVM, settings_of
 from pytest_ixy.subjects import Subject, Subjects
 
 if TYPE_CHECKING:
@@ -51,6 +48,10 @@ def start(config: pytest.Config) -> None:
 
 
 def _subjects(config: pytest.Config, settings: Settings, live: Live) -> Subjects:
+    if settings.scenario == TERAVM:
+        from pytest_ixy import labsession
+
+        return labsession.begin(config, settings, live)
     if settings.replay is not None:
         return Subjects([Subject(settings, _replay(config, settings, settings.replay))])
     if hasattr(config, "workerinput"):
@@ -80,15 +81,14 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Subjects:
     from pytest_ixy.xdist import Controller, distributes
 
     _refuse_several(settings)
-    _sweep(live)
+    sweep.before_a_run(live.say)
     keeper, apart = Keeping(), distributes(config)
     config.pluginmanager.register(keeper, "ixy-keeping")
     if len(settings.each) > 1 and apart:
         live.calm()
     owned: list[Owned] = []
     config.add_cleanup(lambda: _release(config, owned))
-    if threading.current_thread() is threading.main_thread():
-        _end_on_sigterm(config, keeper)
+    end_on_sigterm(config, keeper)
     for each in settings.each:
         several = len(settings.each) > 1
         owned.append(Owned(each, keeper, live.show, live.say, several=several, apart=apart))
@@ -103,13 +103,6 @@ def _refuse_several(settings: Settings) -> None:
     if settings.gdb and len(settings.each) > 1:
         hint = "give the one repository whose role is to be debugged"
         raise UsageError(f"--ixy-gdb={settings.gdb} is for one target; there are several.", hint=hint)
-
-
-def _sweep(live: Live) -> None:
-    for swept in sweep.sweep():
-        live.say(f"swept what the killed run {swept.run} left: {', '.join(swept.removed) or 'nothing'}")
-        for error in swept.errors:
-            live.say(f"could not remove {error}")
 
 
 def _fetched(owned: list[Owned], exclude: list[Path]) -> Subjects:
@@ -140,34 +133,6 @@ def _own_files(config: pytest.Config, settings: Settings) -> list[Path]:
     files = [Path(report).expanduser() for report in reports if report]
     assets = [file.parent / "assets" for file in files if file.suffix == ".html"]  # pytest-html's
     return [settings.artifacts, *files, *assets]
-
-
-def _end_on_sigterm(config: pytest.Config, keeper: Keeping) -> None:
-    """Let SIGTERM end the session as Ctrl-C does: with reports, and with everything taken down."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        keeper.terminated = True
-        signal.default_int_handler(number, frame)
-
-    before = signal.signal(signal.SIGTERM, end)
-
-    def restore() -> None:
-        signal.signal(signal.SIGTERM, before)
-
-    config.add_cleanup(restore)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Not to be interrupted: to take everything down takes a second, and a leak would take longer."""
-    main = threading.current_thread() is threading.main_thread()
-    numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _release(config: pytest.Config, owned: list[Owned]) -> None:

@@ -187,6 +187,14 @@ def sweep() -> Iterator[Swept]:
         yield settle(book)
 
 
+def before_a_run(say: Callable[[str], None]) -> None:
+    """Sweep, and say what was found."""
+    for swept in sweep():
+        say(f"swept what the killed run {swept.run} left: {', '.join(swept.removed) or 'nothing'}")
+        for error in swept.errors:
+            say(f"could not remove {error}")
+
+
 def survey() -> Iterator[Swept]:
     """What `sweep` would remove now; removes nothing."""
     for book in ledger.abandoned():

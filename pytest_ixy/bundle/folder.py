@@ -12,6 +12,8 @@ from pytest_ixy.bundle.manifest import Manifest
 from pytest_ixy.errors import UsageError
 
 MANIFEST = "manifest.json"
+OTHER = "teravm.json"
+"""What a bundle of scenario teravm has in its place."""
 CAPTURE = "capture.pcap"
 BACK = "capture-back.pcap"
 SENT = "sent.pcap"
@@ -95,7 +97,8 @@ def load(path: Path) -> Bundle:
     try:
         manifest = Manifest.model_validate_json(_read(file))
     except OSError as error:
-        raise UsageError(f"{path} is not a bundle: {error.strerror}: {file.name}") from error
+        hint = "give --ixy-scenario=teravm" if (path / OTHER).is_file() else ""
+        raise UsageError(f"{path} is not a bundle: {error.strerror}: {file.name}", hint=hint) from error
     except ValidationError as error:
         first: Any = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -78,11 +78,11 @@ def _check(file: Path, record: LabRecord) -> None:
     """Refuse names that are not fit for test ids, and files outside of the bundle."""
     for what, name in [("lab", record.lab), *(("list", name) for name in _lists(record))]:
         if not LABEL.fullmatch(name):
-            raise UsageError(f"{file}: {what}: {ascii(name[:80])} is not fit for a test id")
+            raise UsageError(f"{file}: {what}: {name[:80]!a} is not fit for a test id")
     for relative in _files(record):
         path = Path(relative)
         if path.is_absolute() or ".." in path.parts or "\0" in relative:
-            raise UsageError(f"{file}: {ascii(relative[:200])} is not in the bundle")
+            raise UsageError(f"{file}: {relative[:200]!a} is not in the bundle")
 
 
 def _lists(record: LabRecord) -> Iterator[str]:

@@ -45,7 +45,7 @@ class Verdict:
         return asdict(self)
 
 
-def step(record: LabRecord, name: str) -> Verdict:
+def of_step(record: LabRecord, name: str) -> Verdict:
     """What came of a step."""
     done = record.step(name)
     if done is None:
@@ -66,9 +66,9 @@ def _went(broken: Step) -> str:
     return "could not be done" if broken.outcome == "error" else broken.outcome
 
 
-def test_list(record: LabRecord, name: str) -> Verdict:
+def of_list(record: LabRecord, name: str) -> Verdict:
     """Whether a list ran to its end and proved something; its cases speak for themselves."""
-    ran = record.list(name)
+    ran = record.testlist(name)
     if ran is None:
         missing = record.step(LIST + name)
         if missing is None:
@@ -76,7 +76,11 @@ def test_list(record: LabRecord, name: str) -> Verdict:
         return Verdict(name, "error", one_line(missing.title), {}, plain(missing.message), missing.log)
     counts = Counter(_outcome_of(case) for case in ran.cases)
     outcome, title = _ended(ran, counts)
-    numbers = {**dict(counts), "cases": len(ran.cases), "seconds": round(ran.seconds, 1)}
+    numbers: dict[str, int | float] = {
+        **dict(counts.items()),
+        "cases": len(ran.cases),
+        "seconds": round(ran.seconds, 1),
+    }
     return Verdict(name, outcome, one_line(title), numbers, plain("\n".join(_remarks(ran))), ran.log)
 
 
@@ -109,12 +113,12 @@ def _outcome_of(case: CaseRecord) -> Outcome:
     return "inconclusive" if case.verdict in INCONCLUSIVE else "error"
 
 
-def case(record: LabRecord, name: str, case_name: str) -> Verdict:
+def of_case(record: LabRecord, name: str, case_name: str) -> Verdict:
     """What the tester says of one case."""
     rule = f"{name}/{case_name}"
-    ran, known = record.list(name), record.expected.get(name, Expected())
+    ran, known = record.testlist(name), record.expected.get(name, Expected())
     if ran is None:
-        whole = test_list(record, name)
+        whole = of_list(record, name)
         cause = f"not run: {whole.title}" if whole.outcome == "error" else whole.title
         return Verdict(rule, "skipped", cause)
     said = ran.case(case_name)
@@ -188,7 +192,7 @@ def _place(ran: ListRecord, said: CaseRecord) -> str:
 
 
 def user_plane(record: LabRecord) -> Verdict:
-    """No case passed while all its packets were lost: the tester's verdict is about the control plane only."""
+    """No case passed while all its packets were lost: verdicts are about the control plane only."""
     rule = "user-plane"
     judged = [(ran, case) for ran in record.lists for case in ran.cases if case.verdict == PASS]
     if not judged:

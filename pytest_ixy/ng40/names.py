@@ -31,7 +31,7 @@ def steps(fegs: Iterable[str], *, connect: bool, upgrade: bool) -> tuple[str, ..
 def of_bundles(artifacts: Path, lab: str, name: str) -> Expected:
     """What the newest bundle of that lab says that a list holds; nothing where none knows."""
     for path, record in _newest(artifacts, lab):
-        found = record.list(name)
+        found = record.testlist(name)
         if found and (cases := held(found)):
             return Expected(cases=cases, source=str(path))
     return Expected()
@@ -54,7 +54,7 @@ def _newest(artifacts: Path, lab: str) -> Iterator[tuple[Path, LabRecord]]:
             yield path.parent, record
 
 
-def extra(record: LabRecord, name: str) -> tuple[str, ...]:
+def strangers(record: LabRecord, name: str) -> tuple[str, ...]:
     """Cases of a list that ran and that nobody had expected."""
-    ran, known = record.list(name), record.expected.get(name, Expected())
+    ran, known = record.testlist(name), record.expected.get(name, Expected())
     return tuple(case for case in held(ran) if case not in known.cases) if ran else ()

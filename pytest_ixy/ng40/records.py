@@ -172,6 +172,6 @@ class LabRecord(Record):
         """The step of that name, if it was done."""
         return next((step for step in self.steps if step.name == name), None)
 
-    def list(self, name: str) -> ListRecord | None:
+    def testlist(self, name: str) -> ListRecord | None:
         """The list of that name, if it was run."""
         return next((one for one in self.lists if one.name == name), None)

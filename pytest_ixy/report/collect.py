@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ixy.report import junit, reported, summary
+from pytest_ixy.ng40 import folder
+from pytest_ixy.report import junit, labs, reported, summary
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.subjects import Subject, Trial, cause_of, open_trial, opened, why
 from pytest_ixy.report.text import escape, line
@@ -133,9 +134,10 @@ class Reports:
         """Say what was reported, where each target's bundle is, and how to run it again."""
         if not (self.subjects or self.notes) or self.config.get_verbosity() < -1:
             return
-        if lines := list(reported.listed(self.ordered)):
-            terminalreporter.write_sep("-", reported.HEAD, yellow=True)
-            terminalreporter.write_line("\n".join(lines))
+        for outcome, head in reported.HEADS.items():
+            if lines := list(reported.listed(self.ordered, outcome)):
+                terminalreporter.write_sep("-", head, yellow=True)
+                terminalreporter.write_line("\n".join(lines))
         terminalreporter.write_sep("-", TITLE)
         for subject in self.ordered:
             terminalreporter.write_line(f"{line(subject.label)}: {subject.verdict} ({subject.tally})")
@@ -154,6 +156,9 @@ def _again(trial: Trial | None, path: Path, terms: Terms | None) -> Iterator[str
     """The commands for a trial that was opened already, or is now; none when it cannot be."""
     from pytest_ixy.report.command import replay, rerun
 
+    if folder.is_one(path):
+        yield from labs.again(folder.load(path), path)
+        return
     bundle = trial.bundle if trial else _opened(path, terms)
     if bundle is None:
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ixy.report import extras, logs, machines, overtime, rates, sequence, timeline, topology
+from pytest_ixy.report import extras, labs, logs, machines, overtime, rates, sequence, timeline, topology
 from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.links import link
@@ -124,6 +124,9 @@ def _number(value: object) -> str:
 
 
 def _trial(trial: Trial, folder: Path) -> str:
+    if trial.lab is not None:
+        record = trial.lab
+        return part("The run of the lab", lambda: labs.section(record, trial.path, folder))
     if trial.bundle is None:
         return (
             f'<p class="missing">The bundle {escape(trial.path)} cannot be shown: {escape(trial.problem)}</p>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ixy.report import rates
+from pytest_ixy.report import labs, rates
 from pytest_ixy.report.fault import fault
 from pytest_ixy.report.roles import models, others
 from pytest_ixy.report.text import line, without_password
@@ -64,6 +64,9 @@ def properties(subject: Subject, trial: Trial | None) -> Iterator[tuple[str, obj
     if trial is None:
         return
     yield "bundle", trial.path
+    if trial.lab is not None:
+        yield from labs.properties(trial.lab)
+        return
     if trial.bundle is None:
         yield "problem", trial.problem
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ixy.errors import IxyError
+from pytest_ixy.ng40 import folder
 from pytest_ixy.report.text import line
 from pytest_ixy.unpack import plain
 
@@ -17,13 +18,17 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_ixy.bundle import Bundle
+    from pytest_ixy.ng40.records import LabRecord
     from pytest_ixy.rates import Rate
     from pytest_ixy.report.traffic import Traffic
     from pytest_ixy.terms import Terms
 
 CAUSE = 4000
 """At most so many characters of a failure's text are kept; pytest's own reports have it whole."""
-OUTCOMES = ("failed", "xpassed", "error", "passed", "reported", "skipped", "xfailed")
+OUTCOMES = ("failed", "xpassed", "inconclusive", "error", "passed", "reported", "skipped", "xfailed")
+BROKEN = ("failed", "inconclusive")
+SHOWN = {("passed", "reported"): "reported", ("failed", "inconclusive"): "inconclusive"}
+"""What a test's outcome and its finding's make together, where that is neither."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Row:
 
     Attributes:
         name: The rule, or the test's short name where it judged no rule.
-        outcome: passed, failed, reported, skipped, error, xfailed or xpassed.
+        outcome: passed, failed, inconclusive, reported, skipped, error, xfailed or xpassed.
         title: The finding's title, or the first line of the cause.
         numbers: The finding's numbers.
         cause: Why it failed, errored or was skipped; empty when it did not.
@@ -82,7 +87,7 @@ class Subject:
     def verdict(self) -> str:
         """failed, error (the lab could not tell), passed, or skipped when nothing was judged."""
         counts = self.counts
-        if counts["failed"] or counts["xpassed"]:
+        if counts["failed"] or counts["xpassed"] or counts["inconclusive"]:
             return "failed"
         if counts["error"]:
             return "error"
@@ -115,13 +120,13 @@ def _row(report: pytest.TestReport, bundle: str | None, arrived: int) -> Row:
     outcome, cause = _outcome(report), cause_of(report)
     index = getattr(report, "item_index", arrived)
     said = finding.get("outcome") if finding else None
-    if finding is None or (outcome == "failed" and said != "failed"):  # the test itself had an objection
+    if finding is None or (outcome == "failed" and said not in BROKEN):  # the test itself had an objection
         name = line(report.nodeid.rpartition("::")[2], 120)
         return Row(name, outcome, line(cause.partition("\n")[0]), {}, cause, bundle, finding, index)
     numbers = finding.get("numbers")
     return Row(
         name=line(finding.get("rule", ""), 80),
-        outcome="reported" if (outcome, said) == ("passed", "reported") else outcome,
+        outcome=SHOWN.get((outcome, str(said)), outcome),
         title=line(finding.get("title", "")),
         numbers=numbers if isinstance(numbers, Mapping) else {},
         cause=str(finding.get("message") or cause)[:CAUSE],
@@ -155,6 +160,7 @@ class Trial:
         path: The folder.
         bundle: It opened, or None with the reason in `problem`.
         traffic: Its capture measured, or None with the reason in `no_traffic`.
+        lab: What it has on record where it was a run of a TeraVM lab; then it is no bundle.
     """
 
     path: Path
@@ -162,6 +168,7 @@ class Trial:
     problem: str = ""
     traffic: Traffic | None = None
     no_traffic: str = ""
+    lab: LabRecord | None = None
 
     @property
     def rates(self) -> tuple[Rate, ...]:
@@ -180,6 +187,8 @@ def open_trial(path: Path, terms: Terms | None = None) -> Trial:
         terms: How it was judged, over what is on record.
     """
     try:
+        if folder.is_one(path):
+            return Trial(path, lab=folder.load(path))
         with plain(str(path)) if path.is_file() else nullcontext(path) as file:
             return _measured(path, opened(path, terms, file))
     except Exception as error:  # noqa: BLE001 - whatever a damaged folder raises, the report goes on

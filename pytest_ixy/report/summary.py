@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ixy.report import rates
+from pytest_ixy.report import labs, rates
 from pytest_ixy.report.command import replay, rerun
 from pytest_ixy.report.fault import LONGEST, fault
 from pytest_ixy.report.text import duration, markdown, number, preformatted
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 VARIABLE = "GITHUB_STEP_SUMMARY"
 ROWS, MESSAGES = 200, 20
-BROKEN = ("failed", "reported")
+BROKEN = ("failed", "inconclusive", "reported")
 SIGN = {
     "passed": "\N{WHITE HEAVY CHECK MARK}",
     "failed": "\N{CROSS MARK}",
+    "inconclusive": "\N{BLACK QUESTION MARK ORNAMENT}",
     "error": "\N{COLLISION SYMBOL}",
     "reported": "\N{INFORMATION SOURCE}",
     "xpassed": "\N{CROSS MARK}",
@@ -65,6 +66,8 @@ def _message(row: Row) -> str:
 
 
 def _trial(trial: Trial) -> str:
+    if trial.lab is not None:
+        return "\n".join(f"- {fact}" for fact in labs.facts(trial.lab, trial.path))
     if trial.bundle is None:
         return f"The bundle cannot be shown: {markdown(trial.problem)}"
     manifest = trial.bundle.manifest

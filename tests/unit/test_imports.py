@@ -26,12 +26,11 @@ LAYERS = {
     "target and providers": "kept worktree pack target guests startup providers sweep origin replay",
     "what is tested": "absent subjects",
     "report": "report",
-    "another lab": "teravm",
-    "lab": "testbed holding letting reference debugging probe postmortem aftermath",
+    "lab": "testbed teravm holding letting reference debugging probe postmortem aftermath",
     "trial": "alike build once manifest sampler memory meters stage retrieval trial lab",
-    "pytest's hooks": "after outcomes keeping owning xdist",
-    "session": "session alone passage recovery beginning lifecycle verdict",
-    "pytest's door": "fixtures questions plugin",
+    "pytest's hooks": "after outcomes keeping ending owning xdist labtests",
+    "session": "labsession session alone passage recovery beginning lifecycle verdict",
+    "pytest's door": "fixtures questions labfixtures plugin",
     "commands": "doctor cli",
 }
 """A module or package imports from layers above its own only, also for types, also inside of functions.

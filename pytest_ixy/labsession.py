@@ -15,7 +15,6 @@ from pytest_ixy.ng40 import folder
 from pytest_ixy.progress import Progress
 from pytest_ixy.settings import Settings
 from pytest_ixy.subjects import Subject, Subjects
-from pytest_ixy.teravm.trial import LabTrial, table
 from pytest_ixy.testbed import Workspace
 from pytest_ixy.xdist import distributes
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_ixy.live import Live
+    from pytest_ixy.teravm.trial import LabTrial
 
 MEANINGLESS = ("ref", "role", "nic", "gdb", "keep", "image")
 """Options that somebody may give and that mean nothing here."""
@@ -85,6 +85,8 @@ def _refuse(config: pytest.Config, settings: Settings) -> None:
 
 def _own(config: pytest.Config, settings: Settings, live: Live) -> LabTrial:
     """This process leases the lab."""
+    from pytest_ixy.teravm.trial import LabTrial, table
+
     name = table(settings).name
     sweep.before_a_run(live.say)
     keeper = Keeping()

@@ -27,7 +27,8 @@ def ixy_subject(request: pytest.FixtureRequest) -> Subject:
     """What the test is about, one of those given by --ixy-repo: `label`, `settings`, `origin`."""
     if not request.config.pluginmanager.hasplugin("ixy-outcomes"):
         pytest.skip(
-            "needs a repository to test: pytest --ixy-repo=URL|OWNER/NAME|FOLDER, or --ixy-replay=BUNDLE"
+            "needs a repository to test: pytest --ixy-repo=URL|OWNER/NAME|FOLDER, or --ixy-replay=BUNDLE, "
+            "or --ixy-scenario=teravm with a lab"
         )
     from pytest_ixy.session import SUBJECTS
 

@@ -136,4 +136,4 @@ def test_the_labs_tests_are_skipped_where_there_is_none(user):
     done = run(user, scenarios_folder() / "teravm", "-rs")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 skipped" in done.stdout
-    assert "needs a TeraVM lab" in done.stdout
+    assert "or --ixy-scenario=teravm with a lab" in done.stdout

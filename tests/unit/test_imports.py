@@ -170,6 +170,6 @@ def modules(tmp_path, monkeypatch):
 
 def test_an_ordinary_pytest_run_loads_nothing_of_it_but_the_door(modules):
     ours = {name for name in modules if name.split(".")[0] == "pytest_ixy"}
-    doors = {"pytest_ixy.plugin", "pytest_ixy.options", "pytest_ixy.fixtures", "pytest_ixy.questions"}
-    assert ours == {"pytest_ixy", *doors}
+    doors = ("plugin", "options", "fixtures", "questions", "labfixtures")
+    assert ours == {"pytest_ixy", *(f"pytest_ixy.{door}" for door in doors)}
     assert not {name.split(".")[0] for name in modules} & HEAVY

@@ -108,8 +108,9 @@ OPTIONS = (
         "tag",
         str,
         "latest",
-        "the build that a TeraVM lab is upgraded to: latest, or the hash of one that its AGW knows (latest)",
-        "latest|HASH",
+        "the build that a TeraVM lab is upgraded to: latest, the hash of one that its AGW knows, or current to "
+        "upgrade nothing (latest)",
+        "latest|HASH|current",
     ),
     Option("packets", int, 100_000, "how many packets pcap captures (100000)", "N", minimum=1),
     Option(

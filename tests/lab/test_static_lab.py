@@ -130,6 +130,8 @@ def is_green(result):
 def test_hosts_go_from_one_to_the_next_even_if_he_is_killed_or_stopped(hosts, config, users, target):
     anna, ben, _ = users
     before = state(hosts)
+    made_up = {host.run("cat /proc/sys/kernel/random/uuid", timeout=60).output for host in hosts.values()}
+    assert len(made_up) == len(hosts), "restored from one state, they make up the same random numbers"
     folder, option = target(pktgen=SLOW), f"--ixy-config={config}"
 
     first = anna.start(folder, option, FEW)

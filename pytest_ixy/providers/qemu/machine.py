@@ -75,6 +75,7 @@ class Hardware:
             str(self.memory),
         ]
         found += ["-rtc", "base=utc,clock=host"]
+        found += ["-device", "vmgenid,guid=auto"]  # tells the guest's random numbers that it was restored
         if self.image.kernel:
             kernel, initrd = self.image.folder / "kernel", self.image.folder / "initrd"
             found += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", recipe.KERNEL_COMMAND_LINE]

@@ -95,7 +95,7 @@ class Attempt:
         if ended.missed is None:
             follower.close()
             return self._judged(ended, follower.tail)
-        self._tell(f"{ended.words}; stopping")
+        self._tell("stopping it")
         try:
             self._detached.stop()
             follower.drain()

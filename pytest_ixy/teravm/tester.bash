@@ -106,7 +106,7 @@ state() {
 peek() { # OFFSET FOLDER RUN-LOG ITS-OFFSET TENTHS BYTES
     local now log=$PLACE/$ID.log file inode
     for ((now = 0; now < $5; now += 2)); do # what comes within a moment comes at once
-        [[ $(state) == runs ]] || break
+        [[ $(state) == runs ]] && (($(size_of "$log") - $1 < $6)) || break
         sleep 0.2
         (($(size_of "$log") > $1)) && { sleep 0.4; break; }
     done

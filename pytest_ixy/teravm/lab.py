@@ -48,7 +48,8 @@ class Lab:
         self.hosts = Hosts(table, settings, space.book, space.scratch)
         self._connection: Connection | None = None
         self._tag: Tag | None = None
-        self._tester = Tester(partial(self._host, NG40), table.ng40, bundle, progress.tell, progress.say)
+        reach = partial(self._host, NG40)
+        self._tester = Tester(reach, table.ng40, bundle, progress.tell, progress.say, run=space.run)
 
     @property
     def version(self) -> str:

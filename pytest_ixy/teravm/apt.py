@@ -13,13 +13,12 @@ from pytest_ixy.teravm import blame
 from pytest_ixy.teravm.errand import Answer, Errand
 
 LOCK = 30
-"""Seconds for which apt itself waits for a lock before it is run anew: old ones, and some locks, do not wait."""
+"""Seconds for which apt waits for a lock by itself; old ones do not, and none does for every lock."""
 PAUSE = 2.0
 _PLANNED = re.compile(r"^(Inst|Conf|Remv) ([^\s:]+)", re.MULTILINE)
 _UNMET = re.compile(r"unmet dependencies|unable to satisfy dependencies", re.IGNORECASE)
 _BROKEN = re.compile(r"^Errors were encountered while processing:\n((?: .*\n?)+)", re.MULTILINE)
 _HOW = ["-f", "-y", "--allow-downgrades", "-o", "Dpkg::Options::=--force-confnew"]
-_TIDY = "APT::Keep-Downloaded-Packages=false"
 _VERSION = "dpkg-query -W -f 'ixy: ${db:Status-Status} ${Version}\\n' \"$PACKAGE\" 2>/dev/null; true"
 
 
@@ -92,8 +91,9 @@ class Apt:
             TargetError: the package, or one of `changed` that it needs, cannot be unpacked or configured.
             LabError: it failed for any other reason.
         """
-        answer = self._get(["install", "-o", _TIDY, *_HOW, f"{package}={version}"])
+        answer = self._get(["install", *_HOW, f"{package}={version}"])
         if answer.ok:
+            self._once(["clean"])  # unlike apt, apt-get keeps what it fetched, and a build comes every day
             return
         own = not blame.of_machine(answer.text) and _broken(answer.text) & (changed | {package})
         kind = TargetError if own else LabError

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 
-LOCKED = re.compile(
-    r"could not get lock|unable to acquire the dpkg|unable to lock|is locked by another process",
-    re.IGNORECASE,
-)
+LOCKED = re.compile(r"^E: (?:Could not get lock|Unable to (?:acquire the dpkg|lock))", re.MULTILINE)
 INTERRUPTED = re.compile(r"dpkg was interrupted, you must manually run", re.IGNORECASE)
 _DISK = re.compile(
     r"no space left on device|read-only file system|input/output error|disk quota exceeded"
@@ -15,16 +12,13 @@ _DISK = re.compile(
     re.IGNORECASE,
 )
 _NETWORK = re.compile(
-    r"could not resolve|failure resolving|no such host|server misbehaving|connection (?:refused|timed out|reset)"
-    r"|could not connect|network is unreachable|no route to host|tls handshake|i/o timeout|client\.timeout"
-    r"|context deadline exceeded|timed out|toomanyrequests|unauthorized|authentication required"
-    r"|x509:|error: (?:401|403|407|429|5\d\d)\b|(?:502|503|504) |unexpected eof",
+    r"could not resolve|failure resolving|no such host|server misbehaving|no route to host|could not connect"
+    r"|connection (?:refused|timed out|reset)|network is unreachable|timed out|tls handshake|i/o timeout"
+    r"|client\.timeout|context deadline exceeded|unexpected eof|x509:|toomanyrequests|unauthorized"
+    r"|authentication required|error: (?:401|403|407|429|5\d\d)\b|(?:502|503|504) ",
     re.IGNORECASE,
 )
-_ENGINE = re.compile(
-    r"connect to (?:the )?docker daemon|dial unix|command not found|permission denied|not permitted",
-    re.IGNORECASE,
-)
+_ENGINE = re.compile(r"connect to (?:the )?docker daemon|dial unix|command not found", re.IGNORECASE)
 
 
 def of_machine(text: str) -> bool:

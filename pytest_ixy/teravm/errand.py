@@ -14,6 +14,7 @@ from pytest_ixy.remote import Host
 
 MARK = "ixy: "
 """How lines begin that are meant for us: a login may print others."""
+_NOISE = (MARK, "(Reading database")
 SHOWN, WIDEST = 15, 300
 SYSTEM = "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\n"
 
@@ -49,7 +50,7 @@ class Answer:
 
 def last(text: str, lines: int = SHOWN) -> str:
     """The last lines that are not blank and not meant for us, fit to be shown."""
-    found = [line for line in text.splitlines() if line.strip() and not line.startswith(MARK)]
+    found = [line for line in text.splitlines() if line.strip() and not line.startswith(_NOISE)]
     return "\n".join(plain(line)[:WIDEST] for line in found[-lines:])
 
 
@@ -98,17 +99,16 @@ class Errand:
         process = self.host.start(SYSTEM + command, environment=environment, root=self.root, log=self.log)
         try:
             ended = process.wait(max(self.left, 0.0), whole=False)
-            if ended is None:
-                process.stop()
-                raise self._late(title, process.output)
-            process.release()
+            (process.release if ended else process.stop)()
         except BaseException:
             with suppress(IxyError):
                 process.stop()
             raise
         finally:
             process.close()
-        return Answer(ended.status, process.output)
+        if ended is None:
+            raise self._late(title, process.output)
+        return Answer(ended.status, process.output.replace("\r\n", "\n"))
 
     def note(self, title: str) -> None:
         """A line in the log; LabError when it cannot be written."""

@@ -16,14 +16,16 @@ from pytest_ixy.teravm.project import Project
 from pytest_ixy.teravm.tag import Tag
 
 Tell = Callable[[str], None]
+_ABSENT = "404"
+"""What curl and wget say when the server has no such file."""
 
 
 def upgrade(feg: Host, table: FegTable, tag: Tag, log: Path, tell: Tell) -> Done:
     """Bring the compose project up with the build's images.
 
     When anything fails, or is interrupted, its files are put back and the version before is brought up. Where
-    that cannot be done (the connection is gone), the files that were set aside stay there, and the next upgrade
-    puts them back first.
+    that cannot be done (the connection is gone), the files that were set aside stay there, and the next
+    upgrade puts them back first.
 
     Raises:
         TargetError: the build cannot be had or brought up; says what became of the version before.
@@ -35,8 +37,8 @@ def upgrade(feg: Host, table: FegTable, tag: Tag, log: Path, tell: Tell) -> Done
     project.must("check", SOURCE=_source(table, tag))
     before = project.version()
     notes.append(_pruned(project, tell))
-    project.must("backup", "setting files aside")
     try:
+        project.must("backup", "setting files aside")
         _change(project, tag, tell)
         project.must("forget", "removing files set aside")
     except IxyError as error:
@@ -67,12 +69,9 @@ def _pruned(project: Project, tell: Tell) -> str:
         return ""
     tell(f"disk {full} % full, removing unused images")
     done = project.act("prune", "docker image prune -a -f")
-    how = (
-        f"unused images were removed, now it is {project.full()} %"
-        if done.ok
-        else "but images could not be removed"
-    )
-    return f"the disk was {full} % full: {how}"
+    if not done.ok:
+        return f"the disk was {full} % full, but unused images could not be removed"
+    return f"the disk was {full} % full: unused images were removed, now it is {project.full()} %"
 
 
 def _change(project: Project, tag: Tag, tell: Tell) -> None:
@@ -94,8 +93,8 @@ def _do(project: Project, action: str, title: str, **variables: str) -> None:
     answer = project.act(action, title, **variables)
     if answer.ok:
         return
-    lab = blame.of_lab(answer.text) or action == "set_version"
-    kind = LabError if lab else TargetError
+    own = action in {"pull", "up"} or (action == "fetch" and _ABSENT in answer.text)
+    kind = TargetError if own and not blame.of_lab(answer.text) else LabError
     raise kind(project.errand.words(f"`{title}` failed.", answer.text))
 
 

@@ -49,9 +49,10 @@ def agw(host: Host, table: AgwTable, tag: Tag, log: Path, tell: Callable[[str], 
         errand = Errand.begin(host, log, LOOK, root=table.root)
         services = " ".join(table.services)
         answer = errand.run(_SERVICES, "status of services", SERVICES=services, PACKAGE=table.package)
-        if len(answer.lines) < len(table.services):
+        found = [line for line in answer.lines if line.startswith("service ")]
+        if len(found) != len(table.services):
             raise errand.trouble("the state of services could not be asked for.", answer.text)
-        return [_version(table, tag, answer.lines), *map(_service, answer.lines[: len(table.services)])]
+        return [_version(table, tag, answer.lines), *map(_service, found)]
 
     def says(name: str) -> str:
         errand = Errand.begin(host, log, LOOK, root=table.root)
@@ -125,7 +126,7 @@ def _parts(host: Host, table: FegTable, state: State, version: str) -> list[Part
 
 
 def _container(name: str, state: State) -> Part:
-    """A service: all its containers run, of the image that the compose file names, and none finds itself ill."""
+    """A service is up when all its containers run, of the image it should be, and none finds itself ill."""
     found = [one for one in state.containers if one.service == name]
     wrong = [words for one in found if (words := _wrong(one, state))]
     words = "; ".join(wrong) or ("running" if found else "no container")

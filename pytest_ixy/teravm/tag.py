@@ -23,7 +23,10 @@ _SHOWN = 5
 _ROWS = """
 rows=$(apt-cache madison -- "$PACKAGE") || exit
 rows=$(awk -F'|' '$3 ~ / Packages$/ {gsub(/^ +| +$/, "", $2); print $2 $3}' <<<"$rows" | cut -c1-250)
-{ head -n 100 <<<"$rows"; [[ -z $BEGIN ]] || grep -F -e "-$BEGIN" <<<"$rows" | head -n 100; } | sed 's/^/ixy: /'
+{
+    head -n 100 <<<"$rows"
+    [[ -z $BEGIN ]] || grep -F -e "-$BEGIN" <<<"$rows" | head -n 100
+} | sed 's/^/ixy: /'
 """
 _FAILED = re.compile(r"Failed to fetch (\S+)")
 
@@ -71,7 +74,7 @@ def check(asked: str) -> str:
 def resolve(agw: Host, table: AgwTable, asked: str, log: Path) -> Tag:
     """Ask the AGW which build is meant: `latest`, the newest one of its repository, or one by its hash.
 
-    A hash may be shorter than the one in the version if only one begins so, and longer, such as a whole commit.
+    A hash may be shorter than that in the version, if only one begins so, and longer, such as a commit.
 
     Raises:
         UsageError: what is asked for is no hash.
@@ -98,7 +101,7 @@ def _rows(lines: Sequence[str]) -> list[Row]:
 
 
 def _check_fresh(errand: Errand, rows: Sequence[Row], updated: Answer) -> None:
-    """What could not be fetched is fatal only where the package comes from it: a lab may have dead sources."""
+    """What could not be fetched matters where the package comes from it: a lab may have dead sources."""
     sources = {row.source for row in rows if row.source}
     for address in _FAILED.findall(updated.text):
         if any(address.startswith(source) for source in sources):

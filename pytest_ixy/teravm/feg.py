@@ -44,7 +44,7 @@ def upgrade(feg: Host, table: FegTable, tag: Tag, log: Path, tell: Tell) -> Done
     except IxyError as error:
         raise _rolled_back(project, before, error, tell) from error
     except BaseException:
-        _roll_back(project, before, tell)
+        errand.note(_roll_back(project, before, tell))
         raise
     numbers = {"before": before or "none", "after": tag.hash}
     notes = [note for note in notes if note]

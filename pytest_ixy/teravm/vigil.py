@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pytest_ixy.errors import LabError, TargetError
 from pytest_ixy.providers.static.line import spell
 from pytest_ixy.remote import Host
+from pytest_ixy.rules.words import count
 
 PAUSE = 2.0
 """Seconds between two looks."""
@@ -51,7 +52,7 @@ class _Course:
         self.part = part
 
     def words(self, now: float) -> str:
-        often = f", started anew {self.starts} times meanwhile" if self.starts > 1 else ""
+        often = f", started anew {count(self.starts, 'time')} meanwhile" if self.starts else ""
         return f"{self.part.name}: {self.part.state} for {spell(now - self.since)}{often}"
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_ixy import timespan
 from pytest_ixy.errors import IxyError, LabError, TargetError
-from pytest_ixy.labtable import AgwTable, span
+from pytest_ixy.labtable import AgwTable
 from pytest_ixy.remote import Host
 from pytest_ixy.teravm.apt import Apt
 from pytest_ixy.teravm.done import Done
@@ -27,7 +28,7 @@ def upgrade(agw: Host, table: AgwTable, tag: Tag, log: Path, tell: Callable[[str
         TargetError: the package cannot be installed, or a service does not start with it.
         LabError: apt, the network, the disk or the connection was in the way.
     """
-    errand = Errand.begin(agw, log, span(table.install).total_seconds(), root=table.root)
+    errand = Errand.begin(agw, log, timespan.parse(table.install).total_seconds(), root=table.root)
     apt = Apt(errand, tell)
     before = apt.installed(table.package)
     numbers = {"before": before or "none", "after": tag.version}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_ixy import timespan
 from pytest_ixy.errors import IxyError, LabError, TargetError
-from pytest_ixy.labtable import FegTable, span
+from pytest_ixy.labtable import FegTable
 from pytest_ixy.printable import one_line
 from pytest_ixy.remote import Host
 from pytest_ixy.teravm import blame, health
@@ -31,7 +32,7 @@ def upgrade(feg: Host, table: FegTable, tag: Tag, log: Path, tell: Tell) -> Done
         TargetError: the build cannot be had or brought up; says what became of the version before.
         LabError: the host, the network, or what runs containers was in the way; says the same.
     """
-    errand = Errand.begin(feg, log, span(table.install).total_seconds(), root=table.root)
+    errand = Errand.begin(feg, log, timespan.parse(table.install).total_seconds(), root=table.root)
     project = Project(errand, table)
     notes = [_recovered(project)]
     project.must("check", SOURCE=_source(table, tag))

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_ixy import timespan
 from pytest_ixy.errors import LabError
-from pytest_ixy.labtable import AgwTable, FegTable, span
+from pytest_ixy.labtable import AgwTable, FegTable
 from pytest_ixy.printable import one_line
 from pytest_ixy.remote import Host
 from pytest_ixy.teravm.done import Done
@@ -59,7 +60,7 @@ def agw(host: Host, table: AgwTable, tag: Tag, log: Path, tell: Callable[[str], 
         answer = errand.run(_JOURNAL, f"journal of {name}", NAME=name) if name in table.services else None
         return answer.last if answer and answer.ok else ""
 
-    seconds = Watch(host, span(table.health).total_seconds(), look, tell, says).keep()
+    seconds = Watch(host, timespan.parse(table.health).total_seconds(), look, tell, says).keep()
     title = f"{', '.join(table.services)} up, {table.package} at {tag.version}"
     return Done(title, {"services": len(table.services), "seconds": round(seconds, 1)})
 
@@ -110,7 +111,7 @@ def running(
     def says(name: str) -> str:
         return project().words(name) if name in states[0].services else ""
 
-    seconds = Watch(host, span(table.health).total_seconds(), look, tell, says).keep()
+    seconds = Watch(host, timespan.parse(table.health).total_seconds(), look, tell, says).keep()
     return seconds, states[0]
 
 

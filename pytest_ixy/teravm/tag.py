@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from pytest_ixy import timespan
 from pytest_ixy.errors import UsageError
-from pytest_ixy.labtable import AgwTable, span
+from pytest_ixy.labtable import AgwTable
 from pytest_ixy.printable import one_line
 from pytest_ixy.remote import Host
 from pytest_ixy.teravm.apt import Apt
@@ -28,6 +29,7 @@ rows=$(awk -F'|' '$3 ~ / Packages$/ {gsub(/^ +| +$/, "", $2); print $2 $3}' <<<"
     [[ -z $BEGIN ]] || grep -F -e "-$BEGIN" <<<"$rows" | head -n 100
 } | sed 's/^/ixy: /'
 """
+_ASKING = 60.0
 _FAILED = re.compile(r"Failed to fetch (\S+)")
 
 
@@ -81,7 +83,7 @@ def resolve(agw: Host, table: AgwTable, asked: str, log: Path) -> Tag:
         LabError: there is none, or more than one, or the repository cannot be asked.
     """
     small = check(asked)
-    errand = Errand.begin(agw, log, span(table.install).total_seconds(), root=table.root)
+    errand = Errand.begin(agw, log, timespan.parse(table.install).total_seconds(), root=table.root)
     updated = Apt(errand, lambda _words: None).update() if table.root else Answer(0, "")
     begin = "" if small == LATEST else small[:LEAST]
     answer = errand.run(_ROWS, f"apt-cache madison {table.package}", PACKAGE=table.package, BEGIN=begin)
@@ -93,6 +95,18 @@ def resolve(agw: Host, table: AgwTable, asked: str, log: Path) -> Tag:
         return found
     _check_fresh(errand, rows, updated)
     return _latest(errand, rows[0]) if small == LATEST and rows else _none(errand, table, rows, asked)
+
+
+def installed(agw: Host, table: AgwTable, log: Path) -> Tag:
+    """The build that is installed; LabError when there is none, or its version names none."""
+    errand = Errand.begin(agw, log, _ASKING, root=False)
+    version = Apt(errand, lambda _words: None).installed(table.package)
+    tag = parse(version)
+    if tag is None:
+        what = f"the installed version, {version!r}, is not a valid tag"
+        hint = "it should be X.Y.Z-EPOCH-HASH"
+        raise errand.trouble(f"{what if version else f'{table.package} is not installed'}.", hint=hint)
+    return tag
 
 
 def _rows(lines: Sequence[str]) -> list[Row]:

@@ -1,7 +1,7 @@
 """A stand-in for docker-compose and docker, as far as a FEG's upgrade uses them: no container is ever made.
 
-It keeps to a folder: `registry` has a line for each image that can be pulled, and how it behaves; `engine.json`
-has the images and containers of this machine; `calls` has what was run.
+It keeps to a folder: `registry` has a line for each image that can be pulled, and how it behaves;
+`engine.json` has the images and containers of this machine; `calls` has what was run.
 """
 
 import json

@@ -155,6 +155,18 @@ def test_packages_that_were_fetched_do_not_pile_up(server, lab, node, log):
     assert not list((lab.root / "var/cache/apt/archives").glob("*.deb"))
 
 
+def test_the_installed_build_can_be_asked_for(lab, node, log):
+    with pytest.raises(LabError, match="magma is not installed"):
+        tag.installed(node, table(), log)
+    upgrade(node, log, NEW)
+    assert tag.installed(node, table(), log) == tag.Tag(NEW, "66d9b7be")
+    lab.publish("1.9")
+    lab.update()
+    agw.upgrade(node, table(), tag.Tag("1.9", ""), log, lambda _words: None)
+    with pytest.raises(LabError, match=r"the installed version, '1.9', is not a valid tag"):
+        tag.installed(node, table(), log)
+
+
 def test_an_upgrade_installs_and_restarts(lab, node, log):
     done, _ = upgrade(node, log, OLD)
     assert (done.title, done.numbers["before"]) == (f"magma none → {OLD}", "none")

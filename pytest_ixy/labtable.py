@@ -85,7 +85,7 @@ class FegTable(LabHost):
     name: Name
     folder: Word = "/var/opt/magma/docker"
     compose: list[Word] = Field(["docker-compose"])
-    variable: Word = "IMAGE_VERSION"
+    variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "IMAGE_VERSION"
     file: str | None = None
     prune_at: Annotated[int, Field(ge=1, le=100)] = 80
     install: Time = "30m"

@@ -16,7 +16,7 @@ IDLE = "ng40test (stand-in): the system is idle\n"
 QUICK = "traffic off\ntime 0.05\n"
 
 
-class Tester:
+class Controller:
     """A controller in a folder."""
 
     def __init__(self, folder):
@@ -52,7 +52,7 @@ class Tester:
 
 @pytest.fixture
 def tester(tmp_path):
-    made = Tester(tmp_path / "ng40cvnf")
+    made = Controller(tmp_path / "ng40cvnf")
     made.write("state.ntl", "busy\n")
     yield made
     (made.folder / "standin" / "no-cleanup").unlink(missing_ok=True)

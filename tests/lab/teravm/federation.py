@@ -29,6 +29,7 @@ ln -sf /opt/standin-feg/compose.py /usr/local/bin/docker-compose
 ln -sf /opt/standin-feg/docker.py /usr/local/bin/docker
 """
 RESET = """set -e
+[ -e "$ENGINE/untouched" ] && [ ! -e "$ENGINE/calls" ] && exit
 mkdir -p "$FOLDER" && cd "$FOLDER"
 [ ! -e docker-compose.yml ] || docker-compose down
 rm -rf -- "$FOLDER" "$ENGINE/images" "$ENGINE/registry" "$ENGINE/calls"
@@ -43,6 +44,8 @@ for image in $IMAGES; do
     done
 done
 docker-compose up -d
+rm "$ENGINE/calls"
+touch "$ENGINE/untouched"
 """
 STATE = """cd "$FOLDER"
 grep IMAGE_VERSION= .env
@@ -70,15 +73,16 @@ class Federation:
 
     def lose_image(self, tag: str, service: str = "session_proxy") -> None:
         """Its registry has no such image any more, so that pulling fails."""
-        root(self.host, f"rm {self._image(tag, service)}")
+        root(self.host, f"rm -f {ENGINE}/untouched {self._image(tag, service)}")
 
     def break_image(self, tag: str, service: str = "session_proxy") -> None:
         """The image cannot be started, so that bringing the project up fails."""
-        root(self.host, f"chmod -x {self._image(tag, service)}")
+        root(self.host, f"rm -f {ENGINE}/untouched; chmod -x {self._image(tag, service)}")
 
     def poison_image(self, tag: str, after: float, service: str = "session_proxy") -> None:
         """The service ends, with status 3, some seconds after it was started."""
         script = PROGRAM.replace("BEGIN", f"sleep {after}; echo 'no licence'; exit 3")
+        root(self.host, f"rm -f {ENGINE}/untouched")
         self.host.upload(script.encode(), self._image(tag, service), mode=0o755, root=True)
 
     @staticmethod

@@ -64,7 +64,7 @@ class Tester:
         self.run(f"touch {HOME}/standin/no-cleanup")
 
     def run(self, command: str, timeout: float = 60) -> str:
-        """Run a command as the tester's user, in the folder of the lists; its output, and a status that is not 0."""
+        """Run a command as the tester's user where the lists are; its output, and a status other than 0."""
         words = f'cd {HOME}/testlist && exec runuser -u {USER} -- bash -c "$COMMAND"'
         done = self.host.run(words, timeout=timeout, root=True, environment={"COMMAND": command})
         return done.output if done.ok else f"{done.output}status {done.exit.status}\n"

@@ -50,8 +50,10 @@ class User:
         """The outcome of every test by its `ixy.id` without `teravm/`; what pytest returned is behind ``."""
         found = {"": self.runner.finish(process, timeout).returncode}
         self.texts = {}
+        assert (self.folder / "report.xml").exists(), self.output
         for case in ET.parse(self.folder / "report.xml").iter("testcase"):
             properties = {one.get("name"): one.get("value") for one in case.iter("property")}
+            assert "ixy.id" in properties, self.output
             name = properties["ixy.id"].removeprefix("teravm/")
             found[name] = properties["ixy.outcome"]
             kinds = [child for child in case if child.tag in {"failure", "error", "skipped"}]

@@ -130,14 +130,22 @@ def test_the_tester_prints_and_leaves_what_the_real_one_does(standin, tmp_path):
 def test_what_a_killed_run_leaves_goes_with_a_forced_clean_up(standin):
     ng40 = standin.ng40
     ng40.write({"bad": "traffic off\ntime 0.05\nstubborn\ncase A PASS\nhang\n"})
-    ng40.run("setsid ng40test bad.ntl >out 2>&1 </dev/null & sleep 1.5; pkill -TERM -f ng40test.bad")
-    assert {name.partition("-")[0] for name in ng40.processes} == {"test", "child", "ran"}
-    ng40.run("pkill -KILL -f ng40test.bad")
+    ng40.run("setsid ng40test bad.ntl >out 2>&1 </dev/null &")
+    deadline = time.monotonic() + 60
+    while kinds(ng40) != {"test", "child", "ran"}:
+        assert time.monotonic() < deadline, ng40.run("cat out")
+    ng40.run("pkill -TERM -f ^/usr/bin/python3.*ng40test.bad; sleep 0.3")
+    assert kinds(ng40) == {"test", "child", "ran"}
+    ng40.run("pkill -KILL -f ^/usr/bin/python3.*ng40test.bad")
     assert ng40.run("ng40test state.ntl").endswith("is busy: bad.ntl runs\nstatus 2\n")
     ng40.run("ng40forcecleanup all")
     assert ng40.processes == []
     assert ng40.run("ng40test state.ntl") == "ng40test (stand-in): the system is idle\n"
     assert ng40.calls[-3:] == ["ng40test state.ntl", "ng40forcecleanup all", "ng40test state.ntl"]
+
+
+def kinds(ng40):
+    return {name.partition("-")[0] for name in ng40.processes}
 
 
 def records(file: Path) -> int:

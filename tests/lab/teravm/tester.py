@@ -26,6 +26,7 @@ RESET = f"""set -e
 runuser -u {USER} -- ng40forcecleanup all
 rm -rf {HOME}/*
 runuser -u {USER} -- mkdir -p {HOME}/testlist {HOME}/standin
+runuser -u {USER} -- touch {HOME}/standin/calls
 """
 STATE = "busy\n"
 

@@ -1,0 +1,1 @@
+"""A stand-in for a TeraVM lab: machines of the project's own image behind a bastion."""

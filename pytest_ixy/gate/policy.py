@@ -6,25 +6,16 @@ import fnmatch
 from datetime import date, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from pytest_ixy import timespan
-from pytest_ixy.errors import UsageError
+from pytest_ixy.hosttable import Time
 from pytest_ixy.tomlfile import Table
 
 LONGEST = 1000
 
 
-def _time(text: str) -> str:
-    try:
-        timespan.parse(text)
-    except UsageError as error:
-        raise ValueError(f"should be a time: {error.what}") from None
-    return text
-
-
 Pattern = Annotated[str, Field(min_length=1, max_length=LONGEST)]
-Time = Annotated[str, AfterValidator(_time)]
 
 
 def matches(pattern: str, text: str) -> bool:

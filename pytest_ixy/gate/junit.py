@@ -7,12 +7,12 @@ matter. A document type is refused, and with it every entity of somebody's own, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from xml.parsers import expat
 
 from pytest_ixy.errors import UsageError
-from pytest_ixy.gate.results import Outcome, Result, Suite, outcome_of, worst
+from pytest_ixy.gate.results import Outcome, Result, Suite, moment, outcome_of, worst
 from pytest_ixy.printable import one_line
 
 LARGEST = 256 << 20
@@ -121,9 +121,9 @@ class _Reader:
             self._case = None
 
     def _suite(self, attributes: dict[str, str]) -> None:
-        outer = self._suites[-1].when if self._suites else None
-        when = _moment(attributes["timestamp"]) if "timestamp" in attributes else outer
-        self._suites.append(Suite(self._report, when, {}))
+        outer = self._suites[-1].stamp if self._suites else None
+        stamp = moment(attributes["timestamp"]) if "timestamp" in attributes else outer
+        self._suites.append(Suite(self._report, stamp, {}))
         self._begun += 1
         _most(self._begun, MOST_SUITES, "test suites")
 
@@ -161,12 +161,3 @@ def _named(attributes: dict[str, str]) -> str:
     """`CLASSNAME/NAME`, where a report has no ids of ours."""
     parts = (attributes.get("classname", ""), attributes.get("name", ""))
     return "/".join(part for part in parts if part)
-
-
-def _moment(text: str) -> datetime | None:
-    """A time that can be compared; None for one that cannot, such as one of no known zone."""
-    try:
-        when = datetime.fromisoformat(text)
-        return when.astimezone(UTC) if when.tzinfo else None
-    except (ValueError, OverflowError):
-        return None

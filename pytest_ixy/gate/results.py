@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, get_args
 
 Outcome = Literal["passed", "reported", "skipped", "inconclusive", "failed", "error"]
 WORST_LAST: tuple[Outcome, ...] = get_args(Outcome)
+STARTED = "ixy.started"
 FINE: tuple[Outcome, ...] = ("passed", "reported")
 
 
@@ -18,13 +19,19 @@ class Suite:
 
     Attributes:
         report: The file that it is in.
-        when: When it began; None where it does not say, or not of which time zone.
+        stamp: When it began; None where it does not say, or not of which time zone.
         about: Its properties.
     """
 
     report: str
-    when: datetime | None
+    stamp: datetime | None
     about: dict[str, str]
+
+    @property
+    def when(self) -> datetime | None:
+        """When its results were made: a replay judges today what a lab left long ago."""
+        made = moment(self.about.get(STARTED, ""))
+        return min((time for time in (self.stamp, made) if time), default=None)
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,15 @@ class Result:
     def passed_again(self) -> bool:
         """Whether it was run once more, and passed then."""
         return self.again == "PASS"
+
+
+def moment(text: str) -> datetime | None:
+    """A time that can be compared; None for one that cannot, such as one of no known zone."""
+    try:
+        when = datetime.fromisoformat(text)
+        return when.astimezone(UTC) if when.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

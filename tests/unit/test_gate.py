@@ -144,6 +144,14 @@ def test_a_result_may_be_too_old(asked, age, opens):
     assert states(decision)["a"][0] == ("passed" if opens else "old")
 
 
+def test_a_replay_makes_no_result_younger(asked):
+    about = {"ixy.started": (NOW - 2 * DAY).isoformat()}
+    assert not asked([suite(case("a", "passed"), about=about)], max_age="1d").opens
+    assert asked([suite(case("a", "passed"), about=about)], max_age="3d").opens
+    replayed, newer = suite(case("a", "passed"), about=about), suite(case("a", "failed"), age=DAY)
+    assert not asked([replayed, newer]).opens
+
+
 @pytest.mark.parametrize("stamp", ["", "2026-11-22T11:00:00", "yesterday"])
 def test_with_an_age_each_report_needs_a_time(asked, stamp):
     report = suite(case("a", "passed"), stamp=stamp)

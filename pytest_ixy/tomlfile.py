@@ -176,7 +176,9 @@ def _kind(value: Any) -> str:
 def _keys(model: type[BaseModel], tables: list[str | int]) -> list[str]:
     """The keys that are known in a table, found by walking from the outermost model."""
     for part in tables:
-        field = model.model_fields.get(str(part))
+        if isinstance(part, int):  # which of an array of tables
+            continue
+        field = model.model_fields.get(part)
         classes = [field.annotation, *get_args(field.annotation)] if field else []
         inner = [each for each in classes if isinstance(each, type) and issubclass(each, BaseModel)]
         if not inner:

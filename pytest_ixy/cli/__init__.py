@@ -29,6 +29,8 @@ EPILOG = """examples:
   pytest-ixy release                 end a held testbed
   pytest-ixy judge capture.pcap      ask the rules about a capture that is there already
   pytest-ixy rules                   what are the rules, and what can be set?
+  pytest-ixy gate --junit report.xml --require 'teravm/*'
+                                     may a release go on?
 
 exit status: 0 all is well; 1 something is in the way or could not be done; 2 the command line is wrong
 
@@ -39,7 +41,19 @@ and to look at its machines when it fails:
 """
 
 
-COMMANDS = ("doctor", "image", "builds", "sweep", "judge", "rules", "status", "ssh", "logs", "release")
+COMMANDS = (
+    "doctor",
+    "image",
+    "builds",
+    "sweep",
+    "judge",
+    "rules",
+    "status",
+    "ssh",
+    "logs",
+    "release",
+    "gate",
+)
 """Each is a module of this package."""
 
 

@@ -40,6 +40,7 @@ def properties(record: LabRecord) -> Iterator[tuple[str, object]]:
     yield "scenario", record.scenario
     yield "tag", record.tag
     yield "version", record.version
+    yield "started", record.started.isoformat()
     for name, address in record.hosts.items():
         yield f"host.{name}", address
     for step in record.steps:

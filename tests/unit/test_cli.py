@@ -58,6 +58,7 @@ def test_the_version_is_told():
         (["logs", "--help"], "pytest-ixy logs fwd -f"),
         (["release", "--help"], "pytest-ixy release --all"),
         (["judge", "--help"], "pytest-ixy judge --json"),
+        (["gate", "--help"], "pytest-ixy gate --junit report.xml --policy gate.toml"),
     ],
 )
 def test_help_teaches_by_example(arguments, example):

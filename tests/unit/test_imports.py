@@ -25,7 +25,7 @@ LAYERS = {
     "visits": "runs shell logfiles",
     "target and providers": "kept worktree pack target guests startup providers sweep origin replay",
     "what is tested": "absent subjects",
-    "report": "report",
+    "report": "report gate",
     "lab": "testbed teravm holding letting reference debugging probe postmortem aftermath",
     "trial": "alike build once manifest sampler memory meters stage retrieval trial lab",
     "pytest's hooks": "after outcomes keeping ending owning xdist labtests",
@@ -65,6 +65,7 @@ JUDGEMENT = {
     "beginning",
     "lifecycle",
     "ng40",
+    "gate",
 }
 LAB = {
     "remote",

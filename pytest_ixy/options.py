@@ -108,8 +108,8 @@ OPTIONS = (
         "tag",
         str,
         "latest",
-        "the build that a TeraVM lab is upgraded to: latest, the hash of one that its AGW knows, or current to "
-        "upgrade nothing (latest)",
+        "the build that a TeraVM lab is upgraded to: latest, the hash of one that its AGW knows, or current "
+        "to upgrade nothing (latest)",
         "latest|HASH|current",
     ),
     Option("packets", int, 100_000, "how many packets pcap captures (100000)", "N", minimum=1),

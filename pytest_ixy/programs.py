@@ -26,6 +26,8 @@ PACKAGES = {
     "ssh": "openssh-client",
 }
 """The Debian and Ubuntu package that each program comes in."""
+SELDOM = {"wg-quick": "wireguard-tools"}
+"""The same of programs that few users need, where the package has another name."""
 
 EXTRA_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
@@ -43,7 +45,7 @@ def find(program: str) -> str:
     """
     found = shutil.which(program, path=search_path())
     if found is None:
-        package = PACKAGES.get(program, program)
+        package = (PACKAGES | SELDOM).get(program, program)
         raise LabError(f"{program} is not installed on this machine.", hint=f"sudo apt-get install {package}")
     return found
 

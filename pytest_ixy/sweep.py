@@ -122,11 +122,19 @@ def remove_of_cloud(text: str) -> bool:
     return remove_entry(text)
 
 
+def take_back(name: str) -> bool:
+    """Run the command that takes back what a run has set up here; False when it is gone already."""
+    from pytest_ixy import undo
+
+    return undo.take_back(Path(name))
+
+
 REMOVERS: dict[str, Callable[[str], bool]] = {
     "process": end_processes,
     "folder": remove_folder,
     "lease": free_lease,
     "openstack": remove_of_cloud,
+    "undo": take_back,
 }
 """How each kind of entry is removed; a provider with things of its own adds a kind."""
 
@@ -134,6 +142,7 @@ PRESENT: dict[str, Callable[[str], bool]] = {
     "process": lambda tag: bool(processes(tag)),
     "folder": lambda name: Path(name).exists(),
     "lease": lambda name: Path(name).exists(),
+    "undo": lambda name: Path(name).exists(),
 }
 """Whether an entry of each kind is there; one of a kind that is not listed is taken to be."""
 

@@ -90,8 +90,8 @@ class LabTests:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Let a list's cases stand right behind it."""
-        items.sort(key=self._place)
+        """Let a list's cases stand right behind it, without what pytest makes where no case is known."""
+        items[:] = sorted(filter(_is_test, items), key=self._place)
 
     def _place(self, item: pytest.Item) -> tuple[int, int, int]:
         params = _params(item)
@@ -196,6 +196,12 @@ def _file(item: pytest.Item) -> pytest.Collector:
     if item.parent is None:
         raise LabError(f"{item.nodeid} stands in no file")
     return item.parent
+
+
+def _is_test(item: pytest.Item) -> bool:
+    """False for what pytest makes, to be skipped, of a test that has nothing to be parametrized with."""
+    params = _params(item)
+    return all(isinstance(params[name], str | tuple) for name in FIXTURES if name in params)
 
 
 def _params(item: pytest.Item) -> dict[str, Any]:

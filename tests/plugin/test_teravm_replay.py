@@ -110,6 +110,16 @@ def test_every_step_list_and_case_is_a_test(bundle, user):
     assert whole["ixy.version"] == "1.7.0-1634668331-66d9b7be"
 
 
+def test_a_list_of_which_nobody_knows_a_case_is_still_a_test(bundle, user):
+    record = folder.load(bundle)
+    unknown = [one.model_copy(update={"cases": ()}) for one in record.lists]
+    folder.write(bundle, record.model_copy(update={"expected": {}, "lists": tuple(unknown)}))
+    done = run(user, "--ixy-scenario=teravm", f"--ixy-replay={bundle}")
+    assert done.returncode == 1, done.stdout
+    assert "test_list[lab1-basic] ERROR" in done.stdout
+    assert "test_case" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

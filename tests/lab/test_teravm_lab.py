@@ -109,10 +109,11 @@ def let_a_minute_pass(standin):
         standin.hosts[name].run(beats, timeout=60, root=True, check=True)
 
 
-def until_calls(standin, call):
-    deadline = time.monotonic() + 200
+def until_calls(standin, call, user, process):
+    deadline = time.monotonic() + 300
     while call not in standin.ng40.calls:
-        assert time.monotonic() < deadline, standin.ng40.calls
+        assert process.poll() is None, user.output
+        assert time.monotonic() < deadline, user.output
         time.sleep(0.2)
 
 
@@ -226,18 +227,19 @@ def test_one_waits_for_the_other_and_cleans_up_after_him_when_he_was_killed(stan
     (anna, ben, carl), folders = users, [tmp_path / str(number) for number in range(2)]
     for folder in folders:
         folder.mkdir()
-    slow = standin.configure(folders[0], {"slow": f"{QUICK}case A PASS time=15\n"})
+    slow = standin.configure(folders[0], {"slow": f"{QUICK}case A PASS time=40\n"})
     long = standin.configure(folders[1], {"long": LONG})
     first = anna.start(slow)
-    until_calls(standin, "ng40test slow.ntl")
+    until_calls(standin, "ng40test slow.ntl", anna, first)
+    standin.hosts["ng40"].run("pkill -u ng40 sshd", timeout=60, root=True)  # the connection, in mid-list
     second = ben.start(long)
     ben.until("; waiting", second)
-    standin.hosts["ng40"].run("pkill -u ng40 sshd", timeout=60, root=True)  # the connection, in mid-list
     found = anna.finish(first)
     assert found.pop("") == 0, anna.output
     assert set(found.values()) == {"passed"}
+    assert "what runs there goes on" in anna.output
 
-    until_calls(standin, "ng40test long.ntl")
+    until_calls(standin, "ng40test long.ntl", ben, second)
     os.kill(second.pid, signal.SIGKILL)
     second.wait()
     third = carl.start(slow)
@@ -254,8 +256,8 @@ def test_one_waits_for_the_other_and_cleans_up_after_him_when_he_was_killed(stan
 
 def test_an_interrupt_in_mid_list_leaves_nothing(standin, anna, tmp_path):
     process = anna.start(standin.configure(tmp_path, {"long": LONG}))
-    until_calls(standin, "ng40test long.ntl")
+    until_calls(standin, "ng40test long.ntl", anna, process)
     os.kill(process.pid, signal.SIGINT)
-    assert anna.finish(process, timeout=120)[""] == 2
+    assert process.wait(120) == 2
     assert standin.ng40.run("ng40test state.ntl").endswith("is idle\n")
     nothing_is_left(standin, anna)

@@ -102,6 +102,7 @@ def _remarks(ran: ListRecord) -> Iterator[str]:
     if ran.status:
         yield f"the program's exit status was {ran.status}"
     yield from (f"not collected: {words}" for words in ran.lost)
+    yield from ran.notes
 
 
 def _outcome_of(case: CaseRecord) -> Outcome:
@@ -167,6 +168,8 @@ def _numbers(said: CaseRecord) -> dict[str, int | float | str]:
     numbers: dict[str, int | float | str] = {"verdict": said.verdict or ""}
     if said.seconds is not None:
         numbers["seconds"] = round(said.seconds, 1)
+    if said.watched is not None:
+        numbers["watch time (s)"] = said.watched
     if lost := _worst(said):
         numbers["loss %"] = lost.percent
     return numbers

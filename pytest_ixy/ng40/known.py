@@ -23,6 +23,7 @@ class Case:
     verdicts: list[str] = field(default_factory=list)
     planned: bool = False
     seconds: float | None = None
+    watched: int | None = None
     losses: list[Loss] = field(default_factory=list)
     first: int = 0
     last: int = 0
@@ -35,6 +36,7 @@ class Case:
             verdicts=tuple(self.verdicts) if len(self.verdicts) > 1 else (),
             planned=self.planned,
             seconds=None if self.seconds is None else round(self.seconds, 3),
+            watched=self.watched,
             losses=tuple(self.losses),
             first=self.first,
             last=self.last,

@@ -42,6 +42,7 @@ class _Span:
         judged: Whether its verdict came.
         early: Losses that came before anything named the case.
         before: Whether losses came before the verdict: then none come behind it.
+        watched: The last watch time.
         ran: Whether anything was printed by a case that runs.
         listing: Whether cases are being listed, none of which runs yet.
     """
@@ -52,6 +53,7 @@ class _Span:
     judged: bool = False
     early: list[Loss] = field(default_factory=list)
     before: bool = False
+    watched: int | None = None
     ran: bool = False
     listing: bool = False
 
@@ -135,8 +137,8 @@ class Transcript:
                 self._verdicts = [*self._verdicts, word][:MOST_VERDICTS]
             case shapes.Lost(loss):
                 self._lost(loss)
-            case shapes.Running():
-                self._running(line)
+            case shapes.Running(watched):
+                self._running(watched, line)
             case shapes.Over():
                 self._over(line)
         self.heard = self.heard or not isinstance(event, shapes.Flaw | shapes.Over)
@@ -151,11 +153,12 @@ class Transcript:
         self._span = _Span(line, listing=True) if listing else _Span(line, began=now, case=case)
         self.moved = now
 
-    def _running(self, line: int) -> None:
+    def _running(self, watched: int | None, line: int) -> None:
         if self._span.judged:
             self._close()
         span = self._span
         span.line, span.ran, span.listing = span.line or line, True, False
+        span.watched = span.watched if watched is None else watched
         if span.began is None:
             span.began = self._clock()
 
@@ -171,6 +174,7 @@ class Transcript:
             case.verdicts = [*case.verdicts, word][:MOST_VERDICTS]
         if case.seconds is None and span.began is not None:
             case.seconds = now - span.began
+        case.watched = case.watched if span.watched is None else span.watched
         self._touch(case, line)
 
     def _take_early(self, case: Case) -> None:

@@ -66,6 +66,7 @@ class CaseRecord(Record):
         verdicts: All that were printed, in order, where there was more than one.
         planned: Whether a log named it before it ran.
         seconds: From its start to its verdict, by our clock; None where one of the two was not seen.
+        watched: Seconds that the tester had watched it for, when it last said so.
         losses: Its packet-loss table.
         first, last: Lines of the list's log that are about it, counted from 1; 0 for none.
         files: Its logs and captures in the bundle.
@@ -77,6 +78,7 @@ class CaseRecord(Record):
     verdicts: tuple[Short, ...] = ()
     planned: bool = False
     seconds: float | None = None
+    watched: Count | None = None
     losses: tuple[Loss, ...] = ()
     first: Count = 0
     last: Count = 0
@@ -99,6 +101,7 @@ class ListRecord(Record):
         files: Other files in the bundle: the run's log, and what belongs to no single case.
         lost: What could not be collected, in words.
         retries: Logs of cases that were run once more.
+        notes: What else a reader should know, such as a case that was run once more without a verdict.
     """
 
     name: Short
@@ -113,6 +116,7 @@ class ListRecord(Record):
     files: tuple[File, ...] = ()
     lost: tuple[Annotated[str, Field(max_length=300)], ...] = ()
     retries: tuple[File, ...] = ()
+    notes: tuple[Annotated[str, Field(max_length=300)], ...] = ()
     started: datetime
     seconds: float
 

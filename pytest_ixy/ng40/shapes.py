@@ -33,7 +33,7 @@ _LOSS = re.compile(
     r"\s*(-?[0-9]{1,9}(?:[.,][0-9]{1,9})?)\s*\(%\)"
 )
 _LOSSY = re.compile(r"\w Loss\s*=")
-_RUNNING = re.compile(r"Watchtime\s*:|Signaling Table|User Plane")
+_RUNNING = re.compile(r"Watchtime\s*:(?:\s*([0-9]{1,9})(?=\s+Timeout))?|Signaling Table|User Plane")
 _OVER = re.compile(r"Wait for RAN|done\W*$")
 _STRAY = re.compile(r"=\s*VERDICT_")
 _SHOWN = 120
@@ -70,7 +70,9 @@ class Lost:
 
 @dataclass(frozen=True)
 class Running:
-    """Some case runs: a progress table, a watch time."""
+    """Some case runs: a progress table, or a watch time, which has seconds."""
+
+    watched: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ def _piece(piece: str) -> Iterator[Event]:
         yield _run(piece)
     elif _LOSSY.search(piece):
         yield _loss(piece)
-    elif _RUNNING.match(piece):
-        yield Running()
+    elif found := _RUNNING.match(piece):
+        yield Running(int(found[1]) if found[1] else None)
     elif _OVER.match(piece):
         yield Over()
     elif _STRAY.search(piece):

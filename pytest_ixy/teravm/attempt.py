@@ -85,10 +85,21 @@ class Attempt:
             if went.clean:
                 self._controller.unmark()
         except LabError as error:
-            return Went("cut-off", f"it was lost sight of: {error.what}"[:_LONGEST], None, clean=False)
+            return self._given_up(error)
         finally:
             follower.close()
         return went
+
+    def _given_up(self, why: LabError) -> Went:
+        """What cannot be followed any more is ended, where the controller can be reached for that."""
+        went = Went("cut-off", f"it was lost sight of: {why.what}"[:_LONGEST], None, clean=False)
+        try:
+            self._detached.stop()
+            clean(self._controller, self._beside, self._tell)
+            self._controller.unmark()
+        except LabError:
+            return went
+        return replace(went, clean=True)
 
     def _followed(self, follower: Follower) -> Went:
         ended = follower.follow()

@@ -36,20 +36,20 @@ class Retries:
         self._end = time.monotonic() + timespan.parse(asked.timeout).total_seconds()
         self._again: dict[str, str] = {}
         self._logs: list[str] = []
-        self._flaws: list[str] = []
+        self._notes: list[str] = []
 
     def of(self, record: ListRecord) -> ListRecord:
         """The list with what its failed cases did alone, as far as the time of the list is enough for it."""
         failed = [case for case in record.cases if case.verdict == FAIL]
         for number, case in enumerate(failed):
             if time.monotonic() > self._end or not self._case(case):
-                self._flaws.append(f"{len(failed) - number} failed cases were not run once more")
+                self._notes.append(f"{len(failed) - number} failed cases were not run once more")
                 break
         return record.model_copy(
             update={
                 "cases": tuple(self._with_second(case) for case in record.cases),
                 "retries": tuple(self._logs),
-                "flaws": (*record.flaws, *(flaw[:300] for flaw in self._flaws)),
+                "notes": tuple(note[:300] for note in self._notes),
             }
         )
 
@@ -61,14 +61,14 @@ class Retries:
         try:
             went = self._go(Job(self._asked.name, words, log, transcript, self._deadlines))
         except LabError as error:
-            self._flaws.append(f"{case.name} could not be run once more: {error.what}")
+            self._notes.append(f"{case.name} could not be run once more: {error.what}")
             return False
         self._logs.append(str(log.relative_to(self._bundle)))
         said = next((one.verdict for one in transcript.records() if one.name == case.name), None)
         if said:
             self._again[case.name] = said
         else:
-            self._flaws.append(f"{case.name}, run once more, got no verdict: {went.words or went.end}")
+            self._notes.append(f"{case.name}, run once more, got no verdict: {went.words or went.end}")
         return went.clean and went.end != "refused"
 
     def _with_second(self, case: CaseRecord) -> CaseRecord:

@@ -108,7 +108,7 @@ class Tester:
         record = ListRecord(
             name=asked.name, file=asked.file, end=went.end, words=went.words, status=went.status,
             verdict=transcript.verdict, cases=with_files(transcript.records(), collected),
-            flaws=transcript.flaws, log=self._inside(log), files=tuple(collected.others),
+            flaws=transcript.flaws, log=self._inside(log), files=self._files(asked.name, collected),
             lost=collected.told(), started=started, seconds=seconds,
         )  # fmt: skip
         return self._again(asked, record) if asked.retry and went.end == "finished" else record
@@ -117,8 +117,7 @@ class Tester:
         return Detached(self._controller, f"{name}-{secrets.token_hex(4)}")
 
     def _go(self, detached: Detached, job: Job) -> Went:
-        beside = self._bundle / "steps" / f"clean-up-{job.name}.log"
-        attempt = Attempt(detached, job, beside, self._prefixed(job.name))
+        attempt = Attempt(detached, job, self._beside(job.name), self._prefixed(job.name))
         with self._watched(detached):
             went = attempt.go(self._run)
         if went.clean:
@@ -167,6 +166,13 @@ class Tester:
             return went
 
         return Retries(asked, self._bundle, go).of(record)
+
+    def _beside(self, name: str) -> Path:
+        """Where the output of a forced clean-up after a list goes."""
+        return self._bundle / "lists" / name / "clean-up.log"
+
+    def _files(self, name: str, collected: Collected) -> tuple[str, ...]:
+        return tuple(filter(None, (*collected.others, self._inside(self._beside(name)))))
 
     def _inside(self, file: Path) -> str:
         return str(file.relative_to(self._bundle)) if file.exists() else ""

@@ -42,6 +42,7 @@ def test_a_whole_list_gives_verdicts_losses_and_lines():
     assert verdicts(transcript) == {"4G_M2AS_UDP": "PASS", "tc-attach.1": "FAIL", "5x": "INCONC"}
     assert percentages(transcript) == {"4G_M2AS_UDP": [0, 0], "tc-attach.1": [100, 100], "5x": [0, 0]}
     assert (transcript.verdict, transcript.flaws) == ("FAIL", ())
+    assert [case.watched for case in transcript.records()] == [18, 18, 18]
     down, up = transcript.records()[1].losses
     assert (down.direction, down.between, down.packets) == ("DL", "AS_PktTx-S1uPktRx", 185)
     assert (up.direction, up.between, up.packets) == ("UL", "S1uPktTx-AS_PktRx", 64)

@@ -210,6 +210,7 @@ def test_a_missed_deadline_stops_the_list_and_cleans_up(lab, end):
     assert record.case("a").verdict == "PASS"
     assert len(record.case("a").files) == 2
     assert lab.calls == ["basic.ntl", "forcecleanup all"]
+    assert (lab.bundle / record.files[-1]).read_text().endswith("all components are down\n")
     assert (lab.left(), lab.marked, lab.said) == ([], False, [f"basic: {words}"])
     assert lab.tester().idle(lab.bundle / "log").notes == ()
 
@@ -361,8 +362,8 @@ def test_a_failed_case_is_run_once_more_alone_and_its_first_verdict_counts(lab):
     }
     assert record.retries == tuple(f"lists/basic/retry/{name}.log" for name in "bcd")
     assert "Verdict(b) = VERDICT_PASS" in (lab.bundle / record.retries[0]).read_text()
-    (flaw,) = record.flaws
-    assert flaw.startswith("d, run once more, got no verdict: the program ended with status 3")
+    (note,) = record.notes
+    assert note.startswith("d, run once more, got no verdict: the program ended with status 3")
     assert [call for call in lab.calls if call not in {"forcecleanup all", "state.ntl"}] == [
         "basic.ntl",
         "b.ntl",
@@ -472,6 +473,16 @@ def test_a_controller_that_is_gone_for_good_ends_the_list_with_what_was_known(la
     assert lab.marked
     lab.reach = reach
     assert "was cut off" in lab.tester().idle(lab.bundle / "log").notes[0]
+
+
+def test_a_list_whose_log_cannot_be_kept_is_ended(lab):
+    (lab.bundle / "lists").mkdir(parents=True)
+    (lab.bundle / "lists/basic.log").symlink_to("/dev/full")
+    record = lab.run("case_ a PASS\nsleep 600\n")
+    assert record.end == "cut-off"
+    assert "No space left on device" in record.words
+    assert lab.calls == ["basic.ntl", "forcecleanup all"]
+    assert (lab.left(), lab.marked) == ([], False)
 
 
 def test_what_runs_detached_can_be_found_by_the_lease_that_it_runs_under(lab):

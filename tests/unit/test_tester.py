@@ -32,7 +32,7 @@ class Lab:
     """A controller's user and a tester of it."""
 
     def __init__(self, sshd, folder):
-        self.home = folder / "home"
+        self.sshd, self.home = sshd, folder / "home"
         self.lists = self.home / "config/ng40cvnf/testlist"
         self.lists.mkdir(parents=True)
         shutil.copytree(STANDIN, self.home / "bin")
@@ -50,7 +50,9 @@ class Lab:
     def reach(self):
         if self.host is None or self.host.lost:
             self.close()
+            others = set(self.sshd.sessions())
             self.host = Host.connect(self.access, deadline=20)
+            self.served_by = set(self.sshd.sessions()) - others
             self.connections += 1
         return self.host
 
@@ -99,9 +101,9 @@ class Lab:
                 found.append(int(file.parent.name))
         return found
 
-    def cut(self, sshd):
+    def cut(self):
         """Kill what serves our connection."""
-        for session in sshd.sessions():
+        for session in self.served_by:
             for pid in [*children(session), session]:
                 os.kill(pid, signal.SIGKILL)
 
@@ -150,7 +152,7 @@ def test_progress_tells_how_many_of_how_many_which_and_the_silence(lab):
     assert any(detail.endswith(" s since last output") for detail in lab.told)
 
 
-def test_a_list_survives_lost_connections_and_nothing_of_its_log_is_lost_or_doubled(lab, sshd):
+def test_a_list_survives_lost_connections_and_nothing_of_its_log_is_lost_or_doubled(lab):
     lines = "for i in {1..200}; do echo line $i; sleep 0.02; done"
     text = f"plan a b\ncase_ a PASS\n{lines}\nuntil_told\ncase_ b PASS\n"
     cuts = []
@@ -158,7 +160,7 @@ def test_a_list_survives_lost_connections_and_nothing_of_its_log_is_lost_or_doub
     def cut(detail):
         if len(cuts) < 2 and "line " in lab.log() and len(lab.log()) > 300 * (len(cuts) + 2):
             cuts.append(len(lab.log()))
-            lab.cut(sshd)
+            lab.cut()
         elif len(cuts) == 2:
             (lab.lists / "go").touch()
 
@@ -172,7 +174,7 @@ def test_a_list_survives_lost_connections_and_nothing_of_its_log_is_lost_or_doub
     assert all(words.startswith("lost node ng40") for words in lab.said)
 
 
-def test_a_list_that_ends_while_nobody_looks_is_read_to_its_end(lab, sshd):
+def test_a_list_that_ends_while_nobody_looks_is_read_to_its_end(lab):
     reach = lab.reach
 
     def late():
@@ -182,7 +184,7 @@ def test_a_list_that_ends_while_nobody_looks_is_read_to_its_end(lab, sshd):
         return reach()
 
     lab.reach = late
-    lab.on_tell = lambda detail: lab.connections == 1 and "0 of" not in detail and lab.cut(sshd)
+    lab.on_tell = lambda detail: lab.connections == 1 and "0 of" not in detail and lab.cut()
     record = lab.run("case_ a PASS\nuntil_told\ncase_ b FAIL\n")
     assert (record.end, record.status, verdicts(record)) == ("finished", 1, {"a": "PASS", "b": "FAIL"})
 
@@ -449,14 +451,14 @@ def test_an_interrupted_run_is_abandoned_without_a_trace(lab):
     assert lab.calls == ["basic.ntl", "forcecleanup all"]
 
 
-def test_a_controller_that_is_gone_for_good_ends_the_list_with_what_was_known(lab, sshd):
+def test_a_controller_that_is_gone_for_good_ends_the_list_with_what_was_known(lab):
     reach = lab.reach
     gone = threading.Event()
 
     def lost(detail):
         if "1 of" in detail and not gone.is_set():
             gone.set()
-            lab.cut(sshd)
+            lab.cut()
 
     def dead():
         if gone.is_set():

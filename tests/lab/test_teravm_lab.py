@@ -224,11 +224,12 @@ def test_an_upgrade_that_fails_is_undone_and_nothing_is_tested(standin, anna, tm
 
 
 def test_one_waits_for_the_other_and_cleans_up_after_him_when_he_was_killed(standin, users, tmp_path):
-    (anna, ben, carl), folders = users, [tmp_path / str(number) for number in range(2)]
+    (anna, ben, carl), folders = users, [tmp_path / str(number) for number in range(3)]
     for folder in folders:
         folder.mkdir()
-    slow = standin.configure(folders[0], {"slow": f"{QUICK}case A PASS time=40\n"})
+    slow = standin.configure(folders[0], {"slow": f"{QUICK}case A PASS time=30\n"})
     long = standin.configure(folders[1], {"long": LONG})
+    quick = standin.configure(folders[2], {"quick": f"{QUICK}case A PASS\n"})
     first = anna.start(slow)
     until_calls(standin, "ng40test slow.ntl", anna, first)
     standin.hosts["ng40"].run("pkill -u ng40 sshd", timeout=60, root=True)  # the connection, in mid-list
@@ -242,7 +243,7 @@ def test_one_waits_for_the_other_and_cleans_up_after_him_when_he_was_killed(stan
     until_calls(standin, "ng40test long.ntl", ben, second)
     os.kill(second.pid, signal.SIGKILL)
     second.wait()
-    third = carl.start(slow)
+    third = carl.start(quick)
     carl.until("; waiting", third)
     let_a_minute_pass(standin)
     found = carl.finish(third)

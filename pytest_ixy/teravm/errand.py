@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_ixy.bundle import Exit
 from pytest_ixy.errors import IxyError, LabError
 from pytest_ixy.printable import one_line, plain
 from pytest_ixy.providers.static.line import spell
-from pytest_ixy.remote import Host
+from pytest_ixy.remote import Host, Process
 
 MARK = "ixy: "
 """How lines begin that are meant for us: a login may print others."""
@@ -95,8 +96,19 @@ class Errand:
             LabError: the host is lost, or the time is over; then the command has been ended.
         """
         self.note(title)
-        environment = {"LC_ALL": "C", **variables}
-        process = self.host.start(SYSTEM + command, environment=environment, root=self.root, log=self.log)
+        given = {"LC_ALL": "C", **variables}
+        try:
+            process = self.host.start(SYSTEM + command, environment=given, root=self.root, log=self.log)
+            ended = self._await(process)
+        except LabError as error:
+            raise self._lost(title, error) from error
+        text = process.output.replace("\r\n", "\n")
+        if ended is None:
+            raise self.trouble(f"`{one_line(title)}` did not end: {spell(self.span)} were over.", text)
+        return Answer(ended.status, text)
+
+    def _await(self, process: Process) -> Exit | None:
+        """How it ended, or None when the time was over; whatever happens, it does not run any more."""
         try:
             ended = process.wait(max(self.left, 0.0), whole=False)
             (process.release if ended else process.stop)()
@@ -106,9 +118,14 @@ class Errand:
             raise
         finally:
             process.close()
-        if ended is None:
-            raise self._late(title, process.output)
-        return Answer(ended.status, process.output.replace("\r\n", "\n"))
+        return ended
+
+    def _lost(self, title: str, error: LabError) -> LabError:
+        """The error with the command's title in place of the command, which is a script."""
+        why = self.host.lost
+        if not why:
+            return error
+        return LabError(f"lost node {self.host.name}: {why} while `{one_line(title)}` ran", hint=error.hint)
 
     def note(self, title: str) -> None:
         """A line in the log; LabError when it cannot be written."""
@@ -126,6 +143,3 @@ class Errand:
     def words(self, what: str, text: str = "") -> str:
         """A message that names the node."""
         return f"node {self.host.name}: {what}\n{last(text)}".rstrip()
-
-    def _late(self, title: str, text: str) -> LabError:
-        return self.trouble(f"`{one_line(title)}` did not end: {spell(self.span)} were over.", text)

@@ -19,7 +19,7 @@ from pytest_ixy.teravm.vigil import Part, Watch
 
 LOOK = 60.0
 """Seconds that one look may take."""
-_PID = re.compile(r"\b(?:pid|process)\D{0,3}(\d+)", re.IGNORECASE)
+_PID = re.compile(r"\b(?:pid|process)\D{0,3}(\d+)|\((\d+)\)", re.IGNORECASE)
 _SERVICES = r"""
 set -f
 for name in $SERVICES; do
@@ -76,7 +76,7 @@ def _service(line: str) -> Part:
     pid = _PID.search(said)
     state = said.strip() or f"status {status}"
     return Part(
-        name, status == "0", state if mark else f"{state} (status {status})", mark or (pid[1] if pid else "")
+        name, status == "0", state if mark else f"{state} (status {status})", mark or (pid[0] if pid else "")
     )
 
 

@@ -316,8 +316,9 @@ def test_a_dpkg_that_was_cut_off_is_set_right(lab, node, log):
 def test_an_upgrade_has_a_deadline(lab, node, log):
     lab.publish(NEWER, postinst="#!/bin/sh\n[ $1 != configure ] || sleep 600\n")
     upgrade(node, log, OLD)
-    with pytest.raises(LabError, match=r"did not end: 8 s were over(?s:.)*put back to"):
+    with pytest.raises(LabError, match=r"did not end: 8 s were over"):
         upgrade(node, log, NEWER, install="8s")
+    assert lab.installed() == f"installed {OLD}"
 
 
 def test_what_a_package_starts_is_not_ended_with_the_lease(lab, log):
@@ -377,7 +378,7 @@ def test_a_service_that_is_started_again_and_again_is_not_up(lab, node, log):
     thread.start()
     try:
         with pytest.raises(TargetError, match=r"sctpd: .*, started anew \d+ times? meanwhile"):
-            health_of(node, log, NEWER, health="4s")
+            health_of(node, log, NEWER, health="6s")
     finally:
         over.set()
         thread.join()
@@ -394,7 +395,7 @@ def test_another_version_is_the_labs_fault(node, log):
 def test_a_host_that_is_lost_is_the_labs_fault(sshd, lab, log):
     with Host.connect(lab.access, deadline=30) as node:
         upgrade(node, log, NEW)
-        with pytest.raises(LabError, match=r"agw"):
+        with pytest.raises(LabError, match=r"^lost node agw: .* while `status of services` ran"):
             health.agw(node, table(), tag.parse(NEW), log, lambda _words: cut(sshd))
 
 

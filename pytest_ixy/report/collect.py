@@ -70,6 +70,8 @@ class Reports:
         """Write what belongs into bundles, JUnit and job summary, before their files are closed."""
         if exitstatus == pytest.ExitCode.INTERRUPTED:
             self.notes.append("The run was interrupted: tests that are not listed did not run.")
+            for subject in self.subjects.values():
+                subject.interrupted = True
         wanted = self.html or junit.wanted(self.config) or summary.wanted()
         if wanted:
             self.trials = {path: open_trial(Path(path), self.terms) for path in self._paths()}

@@ -60,13 +60,15 @@ class Row:
 class Subject:
     """A target, what its tests said, and the folders its trials left.
 
-    `alone` is what came of its programs among references, by part; see `fault`.
+    `alone` is what came of its programs among references, by part; see `fault`. `interrupted` is set when its
+    tests were not run to their end.
     """
 
     label: str
     rows: dict[str, Row] = field(default_factory=dict)
     bundles: list[str] = field(default_factory=list)
     alone: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    interrupted: bool = False
 
     @property
     def tests(self) -> list[Row]:
@@ -89,7 +91,7 @@ class Subject:
         counts = self.counts
         if counts["failed"] or counts["xpassed"] or counts["inconclusive"]:
             return "failed"
-        if counts["error"]:
+        if counts["error"] or self.interrupted:
             return "error"
         return "passed" if counts["passed"] or counts["reported"] else "skipped"
 
@@ -97,7 +99,8 @@ class Subject:
     def tally(self) -> str:
         """The counts in words: `1 failed, 6 passed`."""
         counts = self.counts
-        return ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
+        words = [f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome]]
+        return ", ".join([*words, *(["interrupted"] if self.interrupted else [])])
 
     def findings(self, bundle: str) -> list[Mapping[str, Any]]:
         """All findings on one bundle, in the order of the tests."""

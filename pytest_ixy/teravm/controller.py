@@ -63,10 +63,12 @@ class Controller:
                 return work(host)
             except RemoteFileMissing:
                 raise
-            except LabError as error:
+            except LabError:
                 if not _lost_soon(host) or not left:
                     raise
-                self._say(f"{error.what}; what runs there goes on, another connection is made")
+                self._say(
+                    "the connection to the controller broke; what runs there goes on, a new one is made"
+                )
         raise AssertionError
 
     def ask(self, id_: str, *words: str, timeout: float = ANSWER) -> list[tuple[str, str]]:

@@ -58,10 +58,11 @@ def bundle(tmp_path):
     return path
 
 
-def run(where, *arguments):
+def run(where, *arguments, **environment):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", *map(str, arguments)],
-        cwd=where, env={**os.environ, "PATH": ""}, capture_output=True, text=True, check=False, timeout=120,
+        cwd=where, env={**os.environ, "PATH": "", **environment},
+        capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert "Traceback (most" not in done.stdout + done.stderr, done.stdout + done.stderr
     return done
@@ -147,3 +148,17 @@ def test_the_labs_tests_are_skipped_where_there_is_none(user):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 skipped" in done.stdout
     assert "or --ixy-scenario=teravm with a lab" in done.stdout
+
+
+def test_a_run_that_was_interrupted_is_not_called_passed(bundle, user):
+    (user / "stopper.py").write_text(
+        "def pytest_runtest_call(item):\n    if 'health' in item.name:\n        raise KeyboardInterrupt\n"
+    )
+    done = run(
+        user, "--ixy-scenario=teravm", f"--ixy-replay={bundle}", "-p", "stopper", "--junitxml=r.xml",
+        PYTHONPATH=str(user),
+    )  # fmt: skip
+    assert done.returncode == pytest.ExitCode.INTERRUPTED
+    assert "lab1: error (3 passed, interrupted)" in done.stdout
+    whole = {one.get("name"): one.get("value") for one in ET.parse(user / "r.xml").iter("property")}
+    assert whole["ixy.verdict"] == "error"

@@ -29,6 +29,8 @@ TITLES = {
     "servers": "making servers",
     "enter": "entering the servers",
     "connect": "connecting",
+    "tag": "looking up the build",
+    "idle": "looking at the tester",
     "send": "sending the target",
     "build": "building",
     "start": "starting roles",

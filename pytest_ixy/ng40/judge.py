@@ -185,6 +185,7 @@ def _text(said: CaseRecord) -> str:
     lines = [
         f"{loss.direction} {loss.between}: {loss.packets:,} packets, {loss.percent:g} %"
         for loss in said.losses[:SHOWN]
+        if loss.percent > 0
     ]
     files = [f"file: {file}" for file in said.files[:SHOWN]]
     return plain("\n".join([*lines, *files]))

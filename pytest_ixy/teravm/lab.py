@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_ixy import runs
 from pytest_ixy.errors import LabError
 from pytest_ixy.labtable import LabTable, ListTable
 from pytest_ixy.ng40 import names
 from pytest_ixy.ng40.records import Expected, ListRecord
 from pytest_ixy.progress import Progress
 from pytest_ixy.remote import Host
-from pytest_ixy.runs import Visit
 from pytest_ixy.settings import Settings
 from pytest_ixy.teravm import agw, feg, health, tag
 from pytest_ixy.teravm.connect import Connection
@@ -34,7 +31,7 @@ Upgrade = Callable[[Host, Any, Tag, Path, Callable[[str], None]], Done]
 
 
 class Lab:
-    """The lab's machines and what can be done with them.
+    """The lab's machines and what can be done with them; UsageError for a tag that names no build.
 
     Attributes:
         hosts: The machines.
@@ -43,6 +40,8 @@ class Lab:
     def __init__(
         self, table: LabTable, settings: Settings, space: Workspace, bundle: Path, progress: Progress
     ) -> None:
+        if settings.tag != CURRENT:
+            tag.check(settings.tag)
         self._table, self._settings, self._space = table, settings, space
         self._bundle, self._progress = bundle, progress
         self.hosts = Hosts(table, settings, space.book, space.scratch)
@@ -102,14 +101,6 @@ class Lab:
 
     def _lease(self, _log: Path) -> Done:
         notes = self.hosts.lease(self._progress)
-        visit = Visit(
-            run=self._space.run,
-            folder=str(self._bundle.absolute()),
-            scratch=str(self._space.scratch),
-            began=time.time(),
-            accesses=self.hosts.ways,
-        )
-        runs.write(self._space.book, visit)
         return Done(f"the lab is ours: {', '.join(self.hosts.ways)}", notes=tuple(notes))
 
     def _resolve(self, log: Path) -> Done:

@@ -68,7 +68,7 @@ def check(asked: str) -> str:
     """
     small = asked.lower()
     if small != LATEST and not _HASH.fullmatch(small):
-        hint = f"say {LATEST}, or {LEAST} to {MOST} hexadecimal digits of the build's commit"
+        hint = f"say {LATEST}, current, or {LEAST} to {MOST} hexadecimal digits of the build's commit"
         raise UsageError(f"{one_line(asked)[:60]!r} names no build.", hint=hint)
     return small
 

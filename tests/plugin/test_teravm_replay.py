@@ -128,10 +128,14 @@ def test_a_list_of_which_nobody_knows_a_case_is_still_a_test(bundle, user):
         (["--ixy-keep=always"], "--ixy-keep means nothing in scenario teravm"),
         (["-n2"], "leave -n out"),
         ([], r"needs a table [lab] in config.toml"),
+        (["--ixy-config=lab.toml", "--ixy-tag=v1.7"], "'v1.7' names no build"),
         (["--ixy-replay=."], "is no bundle of scenario teravm"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_done(arguments, words, user):
+    (user / "lab.toml").write_text(
+        '[lab.agw]\nhost = "agw"\n[lab.ng40]\nhost = "ng40"\n[[lab.lists]]\nfile = "basic.ntl"\n'
+    )
     done = run(user, "--ixy-scenario=teravm", *arguments)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert words in done.stderr + done.stdout

@@ -97,8 +97,10 @@ def load(path: Path) -> Bundle:
     try:
         manifest = Manifest.model_validate_json(_read(file))
     except OSError as error:
-        hint = "give --ixy-scenario=teravm" if (path / OTHER).is_file() else ""
-        raise UsageError(f"{path} is not a bundle: {error.strerror}: {file.name}", hint=hint) from error
+        if (path / OTHER).is_file():
+            what = f"{path} is a run of scenario teravm, and has no packets."
+            raise UsageError(what, hint="give --ixy-scenario=teravm") from error
+        raise UsageError(f"{path} is not a bundle: {error.strerror}: {file.name}") from error
     except ValidationError as error:
         first: Any = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

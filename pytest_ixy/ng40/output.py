@@ -172,7 +172,7 @@ class Transcript:
         self._take_early(case)
         if word:
             case.verdicts = [*case.verdicts, word][:MOST_VERDICTS]
-        if case.seconds is None and span.began is not None:
+        if case.seconds is None and span.began is not None and now > span.began:
             case.seconds = now - span.began
         case.watched = case.watched if span.watched is None else span.watched
         self._touch(case, line)

@@ -65,7 +65,8 @@ class CaseRecord(Record):
         verdict: What stood behind `VERDICT_`, such as `PASS`; None while there is none.
         verdicts: All that were printed, in order, where there was more than one.
         planned: Whether a log named it before it ran.
-        seconds: From its start to its verdict, by our clock; None where one of the two was not seen.
+        seconds: From its start to its verdict, by our clock; None where one of the two was not seen, or both
+            were seen at once.
         watched: Seconds that the tester had watched it for, when it last said so.
         losses: Its packet-loss table.
         first, last: Lines of the list's log that are about it, counted from 1; 0 for none.

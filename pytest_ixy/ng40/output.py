@@ -11,6 +11,9 @@ from pytest_ixy.ng40.known import MOST_LOSSES, MOST_VERDICTS, Case, Cases, Flaws
 from pytest_ixy.ng40.lines import Line, Lines
 from pytest_ixy.ng40.records import CaseRecord, Loss
 
+AT_ONCE = 0.1
+"""Seconds: what is read so soon after something came with it."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -172,7 +175,7 @@ class Transcript:
         self._take_early(case)
         if word:
             case.verdicts = [*case.verdicts, word][:MOST_VERDICTS]
-        if case.seconds is None and span.began is not None and now > span.began:
+        if case.seconds is None and span.began is not None and now - span.began > AT_ONCE:
             case.seconds = now - span.began
         case.watched = case.watched if span.watched is None else span.watched
         self._touch(case, line)

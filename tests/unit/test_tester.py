@@ -171,7 +171,7 @@ def test_a_list_survives_lost_connections_and_nothing_of_its_log_is_lost_or_doub
     assert lines == [f"line {number}" for number in range(1, 201)]
     assert (len(cuts), lab.connections, lab.calls) == (2, 3, ["basic.ntl"])
     assert len(lab.said) == 2
-    assert all(words.startswith("lost node ng40") for words in lab.said)
+    assert all(words.startswith("the connection to the controller broke") for words in lab.said)
 
 
 def test_a_list_that_ends_while_nobody_looks_is_read_to_its_end(lab):

@@ -16,6 +16,8 @@ from pytest_ixy.providers.openstack import checks as openstack
 from pytest_ixy.providers.qemu import checks as qemu
 from pytest_ixy.providers.static import checks as static
 from pytest_ixy.settings import Settings
+from pytest_ixy.startup import TERAVM
+from pytest_ixy.teravm import checks as teravm
 
 GIB = 1 << 30
 TO_BUILD, TO_RUN = 6 * GIB, 1 * GIB
@@ -30,10 +32,13 @@ Probe = Callable[[Settings], Check | None]
 
 def examine(settings: Settings) -> Iterator[Check]:
     """Look at everything that a run with these settings needs, one after the other; never raises."""
-    for probe in (*BEFORE, *OF_PROVIDER.get(settings.provider, ()), leftovers):
+    of_lab = settings.scenario == TERAVM
+    for probe in (*BEFORE, *(() if of_lab else OF_PROVIDER.get(settings.provider, ())), leftovers):
         found = _guarded(probe, settings)
         if found is not None:
             yield found
+    if of_lab:
+        yield from teravm.examine(settings)
 
 
 def _guarded(probe: Probe, settings: Settings) -> Check | None:

@@ -22,6 +22,8 @@ examples:
   pytest-ixy doctor --ixy-accel=kvm      KVM must work
   pytest-ixy doctor --ixy-provider=static --ixy-config=config.toml
                                          logs in to the hosts and looks at them
+  pytest-ixy doctor --ixy-scenario=teravm --ixy-config=lab.toml
+                                         the same for a TeraVM lab
   pytest-ixy doctor && pytest --ixy-repo=OWNER/NAME
 """
 
@@ -35,7 +37,7 @@ def add(commands: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    options.add(parser, "provider")
+    options.add(parser, "provider", "scenario")
     parser.set_defaults(run=run)
 
 

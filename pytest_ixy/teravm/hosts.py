@@ -15,7 +15,7 @@ from pytest_ixy.progress import Progress
 from pytest_ixy.providers.static import plan
 from pytest_ixy.providers.static.answers import Holder
 from pytest_ixy.providers.static.leases import Leases, require
-from pytest_ixy.providers.static.tenancy import FOLDER, UNFIT, Claim
+from pytest_ixy.providers.static.tenancy import UNFIT, Claim
 from pytest_ixy.remote import Access, Host
 from pytest_ixy.settings import Settings
 
@@ -32,6 +32,14 @@ def tables(lab: LabTable) -> dict[str, LabHost]:
 def accesses(lab: LabTable, config: Path | None) -> dict[str, Access]:
     """The way to each host; errors as of `plan.way`."""
     return {name: plan.way(name, table, lab, config) for name, table in tables(lab).items()}
+
+
+def claim_of(access: Access, token: str, run: str, table: LabHost) -> Claim:
+    """What a run needs to ask for the lease of one host."""
+    claim = Claim(access, token, run, (), bare=True)
+    if table.root or access.user == "root":
+        return claim
+    return replace(claim, root=False, folder=OWN_FOLDER.format(user=UNFIT.sub("_", access.user)))
 
 
 class Hosts:
@@ -64,14 +72,11 @@ class Hosts:
 
     def _claims(self) -> Mapping[str, Claim]:
         token, found = secrets.token_hex(8), tables(self._lab)
-        return {name: self._claim(access, token, found[name]) for name, access in self.accesses.items()}
-
-    def _claim(self, access: Access, token: str, table: LabHost) -> Claim:
-        claim = Claim(access, token, self._book.run, (), self._purpose, bare=True)
-        if table.root or access.user == "root":
-            return replace(claim, folder=FOLDER)
-        user = UNFIT.sub("_", access.user)
-        return replace(claim, root=False, folder=OWN_FOLDER.format(user=user))
+        claims = {
+            name: claim_of(access, token, self._book.run, found[name])
+            for name, access in self.accesses.items()
+        }
+        return {name: replace(claim, purpose=self._purpose) for name, claim in claims.items()}
 
     def host(self, name: str) -> Host:
         """A connection to a leased host that stands, as far as anybody knows.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from teravm.federation import up
@@ -115,6 +118,34 @@ def until_calls(standin, call, user, process):
         assert process.poll() is None, user.output
         assert time.monotonic() < deadline, user.output
         time.sleep(0.2)
+
+
+def doctor(user, config):
+    """What the doctor says of the lab's hosts, by name, and its status."""
+    program = str(Path(sys.executable).with_name("pytest-ixy"))
+    done = subprocess.run(
+        [program, "doctor", "--ixy-scenario=teravm", f"--ixy-config={config}"],
+        env=user.runner.environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    words = [line.split(maxsplit=2) for line in done.stdout.splitlines() if line]
+    return done.returncode, {each[1]: (each[0], each[2]) for each in words if len(each) > 2}
+
+
+def test_the_doctor_sees_what_a_lab_lacks(standin, anna, tmp_path):
+    standin.ng40.write({"smoke": SMOKE})
+    config = standin.configure(tmp_path, {"smoke": SMOKE})
+    status, said = doctor(anna, config)
+    assert status == 0, "\n".join(map(str, said.items()))
+    assert {said[name][0] for name in ("agw", "feg1", "ng40")} == {"ok"}
+    assert f"magma {OLD.version}, nobody has it" in said["agw"][1]
+    text = config.read_text().replace('file = "smoke.ntl"', 'file = "nope.ntl"')
+    config.write_text(text.replace("[lab.agw]", '[lab.agw]\npackage = "magna"'))
+    status, said = doctor(anna, config)
+    assert status == 1
+    assert said["agw"][0] == said["ng40"][0] == "MISSING"
+    assert "not there: package magna" in said["agw"][1]
+    assert "not there: list nope.ntl" in said["ng40"][1]
+    nothing_is_left(standin, anna)
 
 
 def test_the_lab_is_upgraded_and_its_lists_run(standin, anna, tmp_path):

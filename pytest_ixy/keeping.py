@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from pytest_ixy import runs, shell
+from pytest_ixy.crowd import Crowd
 from pytest_ixy.errors import LabError
 from pytest_ixy.holding.owner import HoldingOwner
 from pytest_ixy.providers.base import Provider, Testbed
 from pytest_ixy.runs import Visit
 from pytest_ixy.settings import Settings
+from pytest_ixy.subjects import label_in, label_of
 from pytest_ixy.testbed import Owner, Workspace
 from pytest_ixy.timespan import clock
 
@@ -50,11 +52,23 @@ class Keeping:
 
     Attributes:
         terminated: True when the session was ended by SIGTERM: whoever sends that wants everything gone.
+        crowd: Who else needs a place.
     """
 
     def __init__(self) -> None:
         self._failed: set[str | None] = set()
         self.terminated = False
+        self.crowd = Crowd()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which targets have tests."""
+        self.crowd.expect({label for item in session.items if (label := label_of(item))})
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """The same, as a worker tells it."""
+        self.crowd.expect({label for name in ids if (label := label_in(name, self.crowd.labels))})
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -68,6 +82,7 @@ class Keeping:
         others = session.testsfailed > 0 or exitstatus in FAILED
         if exitstatus == pytest.ExitCode.INTERNAL_ERROR or (others and not self._failed):
             self._failed.add(None)
+        self.crowd.expect(())
 
     def failed(self, label: str) -> bool:
         """Whether something failed that may have to do with that target."""
@@ -77,6 +92,9 @@ class Keeping:
         """Hold the testbed if that is asked for, and tell how to visit it; False when it is not held."""
         wanted = not self.terminated and (settings.keep == "always" or (settings.keep == "failed" and failed))
         if not wanted or not isinstance(owner, HoldingOwner) or not _can_be_visited(owner):
+            return False
+        if not self.crowd.stay():
+            say(f"the testbed of {owner.workspace.run} is not held: other targets need its place")
             return False
         try:
             visit = owner.hold(settings.keep_for.total_seconds())

@@ -139,13 +139,19 @@ class Owned:
         """Have another thread's provisioning give up."""
         self.owner.interrupt()
 
-    def leave(self, *, failed: bool | None) -> None:
-        """Take everything down, unless the testbed is to be held; None where only this process may know."""
+    def leave(self, *, failed: bool | None) -> bool:
+        """Take everything down, unless the testbed is to be held: then True.
+
+        Args:
+            failed: Whether a test has; None where only this process may know.
+        """
         if self._released:
-            return
+            return False
         self._released = True
-        for text in [*self._closed(), *([] if self._held(failed) else self.owner.release())]:
+        errors, held = self._closed(), self._held(failed)
+        for text in [*errors, *([] if held else self.owner.release())]:
             self._say(f"not taken down: {text}")
+        return held
 
     def _closed(self) -> list[str]:
         try:
@@ -158,6 +164,7 @@ class Owned:
     def _held(self, failed: bool | None) -> bool:
         label = self.origin.label if self.origin is not None else self._name
         known = self._keeper.failed(label) if failed is None else failed
+        self._keeper.crowd.leave(label)
         return self._keeper.hold(self.settings, self.owner, failed=known, say=self._say)
 
 

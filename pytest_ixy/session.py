@@ -10,9 +10,11 @@ import pytest
 
 from pytest_ixy import sweep
 from pytest_ixy.after import After
+from pytest_ixy.crowd import Crowd
 from pytest_ixy.ending import end_on_sigterm, uninterrupted
 from pytest_ixy.errors import IxyError, UsageError
 from pytest_ixy.keeping import Keeping
+from pytest_ixy.lab import Lab
 from pytest_ixy.live import Live
 from pytest_ixy.origin import Origin
 from pytest_ixy.outcomes import Outcomes
@@ -78,7 +80,7 @@ def _replay(config: pytest.Config, settings: Settings, path: Path) -> Replay:
 def _own(config: pytest.Config, settings: Settings, live: Live) -> Subjects:
     """This process owns the testbeds: the only one, or xdist's controller."""
     from pytest_ixy.report.collect import Reports
-    from pytest_ixy.xdist import Controller, distributes
+    from pytest_ixy.xdist import Controller, distributes, room
 
     _refuse_several(settings)
     sweep.before_a_run(live.say)
@@ -94,8 +96,10 @@ def _own(config: pytest.Config, settings: Settings, live: Live) -> Subjects:
         owned.append(Owned(each, keeper, live.show, live.say, several=several, apart=apart))
     subjects = _fetched(owned, _own_files(config, settings))
     config.pluginmanager.register(Reports(config), "ixy-reports")
+    there = room(settings) if apart or (settings.keep != "never" and len(owned) > 1) else None
+    keeper.crowd = Crowd([one.origin.label for one in owned if isinstance(one.origin, Lab)], there)
     if apart:
-        config.pluginmanager.register(Controller(owned, live.say), CONTROLLER)
+        config.pluginmanager.register(Controller(owned, there, live.say), CONTROLLER)
     return subjects
 
 

@@ -43,8 +43,14 @@ def distributes(config: pytest.Config) -> bool:
 
 def workers(settings: Settings) -> int:
     """How many workers can have a testbed at once."""
-    count, room = len(settings.each), registry.load(settings.provider).capacity(settings)
-    return count if room is None else max(1, min(count, room))
+    count, there = len(settings.each), room(settings)
+    return count if there is None else min(count, there)
+
+
+def room(settings: Settings) -> int | None:
+    """How many testbeds there can be at once; at least one, which tells why when it cannot be."""
+    count = registry.load(settings.provider).capacity(settings)
+    return count if count is None else max(1, count)
 
 
 class Together:
@@ -62,11 +68,10 @@ class Together:
 class Controller(Together):
     """Lets workers have the testbeds that the process which starts them owns."""
 
-    def __init__(self, owned: Sequence[Owned], say: Callable[[str], None]) -> None:
+    def __init__(self, owned: Sequence[Owned], room: int | None, say: Callable[[str], None]) -> None:
         origins = {one.origin.label: one for one in owned if one.origin is not None}
         super().__init__(list(origins))
-        settings = owned[0].settings
-        self._landlord = Landlord(origins, registry.load(settings.provider).capacity(settings), say)
+        self._landlord = Landlord(origins, room, say)
         self._handed = {
             "address": self._landlord.address,
             "subjects": [_packed_subject(one) for one in owned],

@@ -46,8 +46,8 @@ class House(Protocol):
         """Have `testbed` or `renew`, which another thread has called, give up."""
         ...
 
-    def leave(self, *, failed: bool | None) -> None:
-        """Take it down, or hold it; `failed` is None where nobody knows."""
+    def leave(self, *, failed: bool | None) -> bool:
+        """Take it down, or hold it: then True; `failed` is None where nobody knows."""
         ...
 
 
@@ -93,6 +93,10 @@ class Landlord:
             free = label in self._free
             self._free.discard(label)
         return free
+
+    def lose_place(self) -> None:
+        """A house stays taken."""
+        self._places.lose()
 
     def _tell_of_waiting(self, label: str) -> None:
         count = self._places.count
@@ -142,7 +146,8 @@ class Tenancy(threading.Thread):
                 message = self.wire.hear()
             failed = message["failed"] if message else None
         finally:
-            house.leave(failed=failed)
+            if house.leave(failed=failed):
+                self._landlord.lose_place()
 
     def _attempt(self, house: House, work: Callable[[], Testbed]) -> Message:
         from pydantic import TypeAdapter

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,5 +197,29 @@ def test_hosts_are_given_back_as_they_were_however_a_run_ends(hosts, config, use
     assert "has been held for" in command(anna, "doctor", option).stdout
     assert command(ben, "ssh", "fwd", "--", "ls fwd").stdout == "fwd\n"
     assert command(ben, "release").returncode == 0
+    assert state(hosts) == before
+    assert all_leftovers(users) == []
+
+
+def test_targets_of_one_run_take_turns_on_the_hosts_and_the_last_one_may_hold_them(
+    hosts, config, users, target
+):
+    anna, before = users[0], state(hosts)
+    good = target(pktgen=SLOW)
+    bad = good.with_name("bad")
+    shutil.copytree(good, bad)
+    toml = bad / "ixy-ci.toml"
+    toml.write_text(re.sub("^build = .*", "build = ['false']", toml.read_text()))
+    asked = [f"--ixy-repo={good}", f"--ixy-config={config}", FEW, "-n2", "--ixy-keep=always"]
+    result = anna.run(bad, *asked)
+    assert result.returncode == 1, result.output
+    assert re.search(rf"^target@\w+\+dirty: passed \({len(ALL)} passed\)$", result.output, re.MULTILINE)
+    assert re.search(r"^bad@\w+\+dirty: failed \(3 failed, ", result.output, re.MULTILINE)
+    assert "waits: there is room for 1 testbed at once" in result.output
+    for words in (" is not held: other targets need its place", " is held until "):
+        assert result.output.count(words) == 1, result.output
+    assert leases(hosts) == list(hosts)
+    assert command(anna, "ssh", "fwd", "--", "ls ixy-ci.toml").stdout == "ixy-ci.toml\n"
+    assert command(anna, "release").returncode == 0
     assert state(hosts) == before
     assert all_leftovers(users) == []

@@ -76,6 +76,10 @@ class Session:
         assert "INTERNALERROR" not in self.output, self.output
         return process.returncode
 
+    def release(self):
+        program = str(Path(sys.executable).with_name("pytest-ixy"))
+        subprocess.run([program, "release", "--all"], check=True, timeout=60, stdout=subprocess.DEVNULL)
+
     @property
     def output(self):
         return (self.folder / "output.txt").read_text("utf-8", "replace")
@@ -157,6 +161,22 @@ def test_no_more_testbeds_than_there_is_room_for(session):
     assert "2 workers" in session.output
     assert session.run(["a"], "-nauto", room=2) == 0, session.output
     assert "1 worker " in session.output
+    assert session.run(["a", "b"], "-n2", room=0) == 0, session.output
+
+
+@pytest.mark.parametrize("workers", ["alone", "two"])
+def test_what_is_held_leaves_room_for_the_others(workers, session, tmp_path):
+    asked = [*IDS[workers], "--ixy-keep=always"]
+    assert session.run(NAMES, *asked, room=2) == 0, session.output
+    assert session.output.count(" is held until ") == 2
+    assert session.output.count(" is not held: other targets need its place") == 1
+    session.release()
+    assert session.most_at_once == 2
+    assert session.run(["a", "b"], *asked, "-k", "[a", room=1) == 0, session.output
+    assert session.events == ["make a"]
+    assert session.output.count(" is held until ") == 1
+    session.release()
+    assert nothing_left(tmp_path)
 
 
 @pytest.mark.parametrize("workers", ["alone", "each"])

@@ -21,7 +21,9 @@ from pytest_ixy.bundle import NodeRecord, ProviderRecord
 from pytest_ixy.course import USUAL
 from pytest_ixy.errors import LabError
 from pytest_ixy.providers.base import Testbed
+from pytest_ixy.remote import Access
 
+NOBODY = Access("fwd", "127.0.0.1", 1, "nobody")
 WISH = json.loads(os.environ.get("TINY", "{}"))
 
 
@@ -63,7 +65,7 @@ class Tiny:
         if wished("broken", self.name):
             raise LabError("no machine", hint="buy one")
         record = ProviderRecord(name="tiny", version="1")
-        return Testbed(book.run, topology, record, (NodeRecord(name="fwd", nics=()),), {})
+        return Testbed(book.run, topology, record, (NodeRecord(name="fwd", nics=()),), {"fwd": NOBODY})
 
     def destroy(self):
         if self.machine is not None:
@@ -94,4 +96,7 @@ def pytest_configure():
             lab, players, twice=broken or (wished("twice", name) and players["fwd"] == "target")
         )
 
-    Lab.builds, Lab.run_trial = trials.builds, run_trial
+    def prepare(lab):
+        _ = lab.testbed
+
+    Lab.prepare, Lab.builds, Lab.run_trial = prepare, trials.builds, run_trial

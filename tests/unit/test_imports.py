@@ -22,7 +22,7 @@ LAYERS = {
     "tools": "check rules frames terms git remote config unsupported spec progress bare unpack",
     "parts": "cast given values wanted settings refs repository roles live sample guess ruledoc",
     "measures": "spoken rates change overtime soak",
-    "visits": "runs shell logfiles",
+    "visits": "runs shell logfiles crowd",
     "target and providers": "kept worktree pack target guests startup providers sweep origin replay",
     "what is tested": "absent subjects",
     "report": "report gate",

@@ -88,13 +88,19 @@ class Keeping:
         """Whether something failed that may have to do with that target."""
         return bool(self._failed & {label, None})
 
-    def hold(self, settings: Settings, owner: Owner, *, failed: bool, say: Callable[[str], None]) -> bool:
-        """Hold the testbed if that is asked for, and tell how to visit it; False when it is not held."""
+    def wants(self, settings: Settings, owner: Owner, *, failed: bool, say: Callable[[str], None]) -> bool:
+        """Whether the testbed is to be held when the session is over; says so when there is no room."""
         wanted = not self.terminated and (settings.keep == "always" or (settings.keep == "failed" and failed))
         if not wanted or not isinstance(owner, HoldingOwner) or not _can_be_visited(owner):
             return False
         if not self.crowd.stay():
             say(f"the testbed of {owner.workspace.run} is not held: other targets need its place")
+            return False
+        return True
+
+    def hold(self, settings: Settings, owner: Owner, say: Callable[[str], None]) -> bool:
+        """Hold a testbed that is wanted, and tell how to visit it; False when it is not held."""
+        if self.terminated or not isinstance(owner, HoldingOwner):
             return False
         try:
             visit = owner.hold(settings.keep_for.total_seconds())

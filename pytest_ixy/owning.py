@@ -53,7 +53,7 @@ class Owned:
         self.progress = Progress(show, say, self._name if several else "")
         self.folder = settings.artifacts / run
         self.origin: Lab | Absent | None = None
-        self._released = False
+        self._left = self._stays = False
 
     def fetch(self, exclude: list[Path], taken: Collection[str]) -> Lab:
         """Get the target and who else plays; nothing is provisioned.
@@ -140,18 +140,28 @@ class Owned:
         self.owner.interrupt()
 
     def leave(self, *, failed: bool | None) -> bool:
-        """Take everything down, unless the testbed is to be held: then True.
+        """Take everything down, unless the testbed is to be held: then True, and `hold` is to be called.
 
         Args:
             failed: Whether a test has; None where only this process may know.
         """
-        if self._released:
+        if self._left:
             return False
-        self._released = True
-        errors, held = self._closed(), self._held(failed)
-        for text in [*errors, *([] if held else self.owner.release())]:
+        self._left = True
+        errors, self._stays = self._closed(), self._wanted(failed)
+        self._tell([*errors, *([] if self._stays else self.owner.release())])
+        return self._stays
+
+    def hold(self) -> None:
+        """Leave a testbed that stays to itself, now that the session is over and nobody has killed it."""
+        if self._stays:
+            self._stays = False
+            held = self._keeper.hold(self.settings, self.owner, self._say)
+            self._tell([] if held else self.owner.release())
+
+    def _tell(self, errors: list[str]) -> None:
+        for text in errors:
             self._say(f"not taken down: {text}")
-        return held
 
     def _closed(self) -> list[str]:
         try:
@@ -161,11 +171,11 @@ class Owned:
             return [f"{type(error).__name__}: {error}"]
         return []
 
-    def _held(self, failed: bool | None) -> bool:
+    def _wanted(self, failed: bool | None) -> bool:
         label = self.origin.label if self.origin is not None else self._name
         known = self._keeper.failed(label) if failed is None else failed
         self._keeper.crowd.leave(label)
-        return self._keeper.hold(self.settings, self.owner, failed=known, say=self._say)
+        return self._keeper.wants(self.settings, self.owner, failed=known, say=self._say)
 
 
 def _repo(settings: Settings) -> str:

@@ -147,3 +147,5 @@ def _release(config: pytest.Config, owned: list[Owned]) -> None:
             controller.close()
         for one in owned:
             one.leave(failed=None)
+        for one in owned:
+            one.hold()

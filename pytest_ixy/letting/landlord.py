@@ -47,18 +47,27 @@ class House(Protocol):
         ...
 
     def leave(self, *, failed: bool | None) -> bool:
-        """Take it down, or hold it: then True; `failed` is None where nobody knows."""
+        """Take it down, or have it stay: then True; `failed` is None where nobody knows."""
+        ...
+
+    def hold(self) -> None:
+        """It has stayed until all is over: leave it to itself."""
         ...
 
 
 class Landlord:
-    """Lets each house once, to whoever asks first, and no more of them at once than there are places."""
+    """Lets each house once, to whoever asks first, and no more of them at once than there are places.
+
+    Attributes:
+        over: Set when all is over. What stays until then takes a place.
+    """
 
     def __init__(self, houses: Mapping[str, House], places: int | None, say: Callable[[str], None]) -> None:
         self.address = f"pytest-ixy-{secrets.token_hex(16)}"
         self._houses, self._places, self._say = houses, Places(places), say
         self._tenancies: list[Tenancy] = []
         self._free, self._choice = set(houses), threading.Lock()
+        self.over = threading.Event()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind("\0" + self.address)
         self._listener.listen(len(houses) + 8)
@@ -94,10 +103,6 @@ class Landlord:
             self._free.discard(label)
         return free
 
-    def lose_place(self) -> None:
-        """A house stays taken."""
-        self._places.lose()
-
     def _tell_of_waiting(self, label: str) -> None:
         count = self._places.count
         self._say(f"{label} waits: there is room for {count} testbed{'s' * (count != 1)} at once")
@@ -114,6 +119,7 @@ class Landlord:
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
         self.dismiss()
+        self.over.set()
         for tenancy in self._tenancies:
             while tenancy.is_alive():
                 tenancy.interrupt()
@@ -147,7 +153,8 @@ class Tenancy(threading.Thread):
             failed = message["failed"] if message else None
         finally:
             if house.leave(failed=failed):
-                self._landlord.lose_place()
+                self._landlord.over.wait()
+                house.hold()
 
     def _attempt(self, house: House, work: Callable[[], Testbed]) -> Message:
         from pydantic import TypeAdapter

@@ -57,12 +57,6 @@ class Places:
     def _is_next(self, ticket: object) -> bool:
         return self._line[0] is ticket and (self.count is None or self._taken < self.count)
 
-    def lose(self) -> None:
-        """There is one less from now on, but never none."""
-        with self._changed:
-            if self.count is not None:
-                self.count = max(1, self.count - 1)
-
     def close(self) -> None:
         """Give out none any more."""
         with self._changed:

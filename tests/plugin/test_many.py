@@ -179,6 +179,19 @@ def test_what_is_held_leaves_room_for_the_others(workers, session, tmp_path):
     assert nothing_left(tmp_path)
 
 
+@pytest.mark.parametrize("workers", ["alone", "two"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_whoever_kills_pytest_gets_nothing_held_of_targets_that_were_done(number, workers, session, tmp_path):
+    process = session.start(["a", "b"], *IDS[workers], "--ixy-keep=always", hang=["b"])
+    done = re.compile(r"PASSED.*\[a@|\[a@.*PASSED")
+    session.until(lambda: "hang b" in session.events and len(done.findall(session.output)) == TESTS, process)
+    os.kill(process.pid, number)
+    session.finish(process)
+    assert " is held until " not in session.output
+    session.until(lambda: {"unmake a", "unmake b"} <= set(session.events))
+    session.until(lambda: nothing_left(tmp_path))
+
+
 @pytest.mark.parametrize("workers", ["alone", "each"])
 def test_the_trouble_of_some_does_not_hurt_the_others(workers, session, tmp_path):
     (session.targets["a"] / "ixy-ci.toml").write_text(TOML + 'pktgem = "x"\n')

@@ -127,6 +127,10 @@ class Lab:
             self._tester.idle(log)
         return self._tester.run(asked, expected.cases)
 
+    def again(self, asked: ListTable, ran: ListRecord) -> ListRecord:
+        """The record of a list with its failed cases run once more, where that is asked for."""
+        return self._tester.again(asked, ran)
+
     def close(self) -> list[str]:
         """Stop what runs, give the hosts back, end the connection; what went wrong, none raised."""
         errors = self._tester.abandon() if self.hosts.leased else []

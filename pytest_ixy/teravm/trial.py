@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pytest_ixy.errors import LabError, TargetError, UsageError
+from pytest_ixy.errors import IxyError, TargetError, UsageError
 from pytest_ixy.labtable import LabTable, ListTable
 from pytest_ixy.ng40 import folder, names
 from pytest_ixy.ng40.judge import LIST
@@ -117,11 +118,12 @@ class LabTrial:
 
     def _run(self, asked: ListTable) -> None:
         """Run a list; what keeps it from running stands among the steps, under the list's name."""
-        ran: list[ListRecord] = []
+        before = self.record.lists
 
         def run(log: Path) -> Done:
-            again = len(self.record.lists) > 0
-            ran.append(self._lab.run(asked, self.record.expected[asked.name], log, check=again))
+            ran = self._lab.run(asked, self.record.expected[asked.name], log, check=len(before) > 0)
+            self._note(lists=(*before, ran))  # verdicts are kept, whatever becomes of retries
+            self._note(lists=(*before, self._lab.again(asked, ran)))
             return Done("")
 
         log = self.folder / "steps" / f"{LIST}{asked.name}.log"
@@ -129,11 +131,9 @@ class LabTrial:
         started, began = datetime.now(UTC), time.monotonic()
         with self._progress.phase(LIST + asked.name):
             outcome, done = _attempted(partial(run, log))
-        if ran:
-            self._note(lists=(*self.record.lists, ran[0]))
-        else:
+        if outcome != "passed":
             step = Step(
-                name=LIST + asked.name, outcome=outcome, title=done.title[:1000], message=done.message,
+                name=LIST + asked.name, outcome=outcome, title=done.title[:1000], message=done.message[-20_000:],
                 log=_relative(log, self.folder), started=started, seconds=time.monotonic() - began,
             )  # fmt: skip
             self._note(steps=(*self.record.steps, step))
@@ -156,18 +156,20 @@ class LabTrial:
 
 
 def _attempted(work: Callable[[], Done]) -> tuple[How, Done]:
-    """How it went, and what there is to say of it."""
+    """How it went, and what there is to say of it; nothing is done twice, whatever it raised."""
     try:
         return "passed", work()
     except TargetError as error:
         return "failed", _told(error)
-    except LabError as error:
+    except IxyError as error:
         return "error", _told(error)
     except OSError as error:
         return "error", Done(f"This machine would not: {error}.")
+    except Exception as error:  # noqa: BLE001 - else each test of hundreds would have it done once more
+        return "error", Done(f"This is a flaw of pytest-ixy: {error!r}", message=traceback.format_exc())
 
 
-def _told(error: LabError | TargetError) -> Done:
+def _told(error: IxyError) -> Done:
     """The first line is the title; the rest, such as a log's last lines, is the message."""
     title, _, rest = error.what.partition("\n")
     hint = f"what to do: {error.hint}" if error.hint else ""

@@ -164,7 +164,7 @@ class ConnectTable(Table):
             reached, or to stay in the foreground until it gets SIGTERM; then there is no `down`.
         pass_on: Names of environment variables that the program gets beside PATH and HOME: secrets are given
             by these or in files, never here.
-        wait: How long until the hosts can be reached.
+        wait: How long it may take to come up.
     """
 
     kind: Literal["openvpn", "wireguard", "command"]

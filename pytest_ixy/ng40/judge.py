@@ -94,7 +94,9 @@ def _ended(ran: ListRecord, counts: Counter[Outcome]) -> tuple[Outcome, str]:
     if ran.verdict is None:
         return "error", f"it ended without a verdict on the list; {said}"
     if ran.verdict != PASS and set(counts) == {"passed"}:
-        return _by_word(ran.verdict), f"the list's verdict is {ran.verdict}, though all its cases passed; {said}"
+        return _by_word(
+            ran.verdict
+        ), f"the list's verdict is {ran.verdict}, though all its cases passed; {said}"
     return "passed", f"{said}; the list's verdict: {ran.verdict}"
 
 

@@ -16,6 +16,7 @@ from pytest_ixy.teravm.errand import Errand
 from pytest_ixy.teravm.tag import Tag
 
 _UNKNOWN = re.compile(r"Unit \S+ (?:not found|could not be found|not loaded)|unrecognized service")
+_FORBIDDEN = re.compile(r"authentication (?:is )?required|access denied|permission denied", re.IGNORECASE)
 _RESTART = 'unset PYTEST_IXY_LEASE; service "$NAME" restart'
 
 
@@ -84,11 +85,12 @@ def _restart(errand: Errand, table: AgwTable, tell: Callable[[str], None]) -> No
 
     Raises:
         TargetError: one does not start.
-        LabError: there is no such service.
+        LabError: there is no such service, or the user may not restart it.
     """
     for name in table.restart:
         tell(f"restarting {name}")
         answer = errand.run(_RESTART, f"service {name} restart", NAME=name)
         if not answer.ok:
-            kind = LabError if _UNKNOWN.search(answer.text) else TargetError
+            forbidden = not table.root and _FORBIDDEN.search(answer.text)
+            kind = LabError if forbidden or _UNKNOWN.search(answer.text) else TargetError
             raise kind(errand.words(f"service {name} could not be restarted.", answer.text))

@@ -13,7 +13,7 @@ from pytest_ixy.errors import IxyError, TargetError, UsageError
 from pytest_ixy.labtable import LabTable, ListTable
 from pytest_ixy.ng40 import folder, names
 from pytest_ixy.ng40.judge import LIST
-from pytest_ixy.ng40.records import Expected, How, LabRecord, ListRecord, Step
+from pytest_ixy.ng40.records import Expected, How, LabRecord, Step
 from pytest_ixy.progress import Progress
 from pytest_ixy.settings import Settings
 from pytest_ixy.teravm.done import Done
@@ -97,23 +97,9 @@ class LabTrial:
         return any(step.outcome != "passed" for step in self.record.steps)
 
     def _do(self, name: str, work: Work) -> None:
-        log = self.folder / "steps" / f"{name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        started, began = datetime.now(UTC), time.monotonic()
-        with self._progress.phase(name):
-            outcome, done = _attempted(partial(work, log))
-        self._note(
-            steps=(
-                *self.record.steps,
-                Step(
-                    name=name, outcome=outcome, title=done.title[:1000], message=done.message[-20_000:],
-                    numbers=dict(done.numbers), notes=tuple(note[:1000] for note in done.notes),
-                    log=_relative(log, self.folder), started=started, seconds=time.monotonic() - began,
-                ),
-            ),
-            version=self._lab.version,
-        )  # fmt: skip
-        for note in done.notes:
+        step = self._measured(name, work)
+        self._note(steps=(*self.record.steps, step), version=self._lab.version)
+        for note in step.notes:
             self._progress.say(note)
 
     def _run(self, asked: ListTable) -> None:
@@ -126,17 +112,21 @@ class LabTrial:
             self._note(lists=(*before, self._lab.again(asked, ran)))
             return Done("")
 
-        log = self.folder / "steps" / f"{LIST}{asked.name}.log"
+        step = self._measured(LIST + asked.name, run)
+        if step.outcome != "passed":
+            self._note(steps=(*self.record.steps, step))
+
+    def _measured(self, name: str, work: Work) -> Step:
+        log = self.folder / "steps" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         started, began = datetime.now(UTC), time.monotonic()
-        with self._progress.phase(LIST + asked.name):
-            outcome, done = _attempted(partial(run, log))
-        if outcome != "passed":
-            step = Step(
-                name=LIST + asked.name, outcome=outcome, title=done.title[:1000], message=done.message[-20_000:],
-                log=_relative(log, self.folder), started=started, seconds=time.monotonic() - began,
-            )  # fmt: skip
-            self._note(steps=(*self.record.steps, step))
+        with self._progress.phase(name):
+            outcome, done = _attempted(partial(work, log))
+        return Step(
+            name=name, outcome=outcome, title=done.title[:1000], message=done.message[-20_000:],
+            numbers=dict(done.numbers), notes=tuple(note[:1000] for note in done.notes),
+            log=_relative(log, self.folder), started=started, seconds=time.monotonic() - began,
+        )  # fmt: skip
 
     def _note(self, **changed: object) -> None:
         """Put what is known now on record, on disk at once: a run may end at any moment."""

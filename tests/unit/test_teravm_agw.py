@@ -268,6 +268,13 @@ def test_a_service_that_is_none_is_the_labs_fault(node, log):
         upgrade(node, log, NEW, restart=["sctp"])
 
 
+def test_who_may_not_restart_a_service_is_no_fault_of_the_build(lab, node, log):
+    upgrade(node, log, NEW)
+    lab.service("sctpd", "#!/bin/sh\necho 'Interactive authentication required.' >&2\nexit 1\n")
+    with pytest.raises(LabError, match="service sctpd could not be restarted"):
+        upgrade(node, log, NEW, root=False)
+
+
 def test_without_root_nothing_is_installed(lab, node, log):
     with pytest.raises(LabError, match="only root can install") as caught:
         upgrade(node, log, NEW, root=False)

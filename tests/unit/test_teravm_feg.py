@@ -266,6 +266,8 @@ def test_the_compose_file_of_the_build_is_fetched(lab, node, log, server, tmp_pa
     assert lab.compose.read_text() == text
     with pytest.raises(LabError, match=r"rolled back to 66d9b7be, which is up\.$"):
         upgrade(node, lab, log, OLD, file="http://127.0.0.1:9/{hash}.yml")
+    with pytest.raises(LabError, match=r"404a.yml: No such file(?s:.)*which is up\.$"):
+        upgrade(node, lab, log, OLD, file=f"{tmp_path}/404a.yml")
 
 
 def test_a_compose_file_may_lie_on_the_host(lab, node, log):

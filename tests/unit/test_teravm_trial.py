@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
 
 from pytest_ixy import settings, testbed
+from pytest_ixy.errors import UsageError
 from pytest_ixy.ng40 import folder
 from pytest_ixy.ng40.records import CaseRecord, ListRecord
 from pytest_ixy.progress import Progress
@@ -21,8 +23,8 @@ ng40 = {host = "127.0.0.1"}
 lists = [{file = "basic.ntl", cases = ["A"], retry = true}, {file = "more.ntl", cases = ["B"]}]
 """
 RAN = ListRecord(
-    name="basic", file="basic.ntl", end="finished", verdict="FAIL", cases=(CaseRecord(name="A", verdict="FAIL"),),
-    started=datetime.now(UTC), seconds=1.0,
+    name="basic", file="basic.ntl", end="finished", verdict="FAIL",
+    cases=(CaseRecord(name="A", verdict="FAIL"),), started=datetime.now(UTC), seconds=1.0,
 )  # fmt: skip
 
 
@@ -31,13 +33,24 @@ def trial(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "lab.toml").write_text(LAB)
-    given = {"scenario": "teravm", "config": str(tmp_path / "lab.toml"), "artifacts": str(tmp_path / "artifacts")}
+    given = {
+        "scenario": "teravm",
+        "config": str(tmp_path / "lab.toml"),
+        "artifacts": str(tmp_path / "artifacts"),
+    }
     asked = settings.resolve(cli=given, environ={}, ini={})
     space = testbed.Workspace("run-trial")
     quiet = Progress(lambda _text: None, lambda _text: None)
     trial = LabTrial(asked, space, tmp_path / "bundle", quiet)
     yield trial
     assert trial.close() == []
+
+
+def test_a_tag_that_names_no_build_is_refused_before_anything_is_done(trial):
+    asked = dataclasses.replace(trial._settings, tag="master")
+    with pytest.raises(UsageError, match=r"'master' names no build"):
+        LabTrial(asked, trial._space, trial.folder, trial._progress)
+    assert not trial.folder.exists()
 
 
 def test_a_step_that_fails_by_a_flaw_of_ours_is_an_error_and_is_not_done_again(trial):

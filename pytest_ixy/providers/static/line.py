@@ -56,7 +56,7 @@ class Line:
             if time.monotonic() >= end:
                 raise LabError(
                     f"{words}; it was waited for {spell(self.wait)}.",
-                    hint="wait for that run to end, or allow more: [static] wait in config.toml",
+                    hint="wait for that run to end, or allow more: `wait` in config.toml",
                 )
             time.sleep(min(PAUSE, max(0.0, end - time.monotonic())))
 

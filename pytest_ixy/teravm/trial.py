@@ -136,8 +136,11 @@ class LabTrial:
     def close(self) -> list[str]:
         """Stop what runs, give the lab back; what went wrong, none raised."""
         errors = [*self._lab.close(), *self._space.close().errors]
-        if self.record.steps:
-            self._note(over=self._complete())
+        try:
+            if self.record.steps:
+                self._note(over=self._complete())
+        except OSError as error:
+            errors.append(f"{self.folder} cannot be written to: {error}")
         return errors
 
     def _complete(self) -> bool:

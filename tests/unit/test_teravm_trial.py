@@ -12,15 +12,19 @@ from pytest_ixy.errors import UsageError
 from pytest_ixy.ng40 import folder
 from pytest_ixy.ng40.records import CaseRecord, ListRecord
 from pytest_ixy.progress import Progress
+from pytest_ixy.teravm import connect
 from pytest_ixy.teravm.done import Done
 from pytest_ixy.teravm.trial import LabTrial
 
 LAB = """
 [lab]
 user = "lab"
-agw = {host = "127.0.0.1"}
-ng40 = {host = "127.0.0.1"}
+agw = {host = "127.0.0.1", port = 1}
+ng40 = {host = "127.0.0.1", port = 1}
+connect = {kind = "command", up = ["sh", "-c", "sleep 1; echo wrong password; exit 7"]}
 lists = [{file = "basic.ntl", cases = ["A"], retry = true}, {file = "more.ntl", cases = ["B"]}]
+[timeouts]
+connect = 2
 """
 RAN = ListRecord(
     name="basic", file="basic.ntl", end="finished", verdict="FAIL",
@@ -67,6 +71,15 @@ def test_a_step_that_fails_by_a_flaw_of_ours_is_an_error_and_is_not_done_again(t
     assert (calls, step.outcome) == ([1], "error")
     assert "ValueError('a flaw')" in step.title
     assert "Traceback" in step.message
+
+
+def test_a_vpn_that_is_gone_is_told_in_the_place_of_a_host_that_cannot_be_reached(trial, monkeypatch):
+    monkeypatch.setattr(connect, "SETTLED", 0.1)
+    trial.testlist("basic")
+    told, lost = trial.record.steps
+    assert (told.name, told.outcome, lost.name, lost.outcome) == ("connect", "passed", "lease", "error")
+    assert lost.title == "The connection to the lab is gone: sh ended with status 7"
+    assert lost.message == "wrong password"
 
 
 def test_the_verdicts_of_a_list_are_kept_when_its_retry_is_interrupted(trial, monkeypatch):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_ixy.live import Live
     from pytest_ixy.teravm.trial import LabTrial
 
-MEANINGLESS = ("ref", "role", "nic", "gdb", "keep", "image")
+MEANINGLESS = ("ref", "role", "nic", "gdb", "keep", "image", "offline")
 """Options that somebody may give and that mean nothing here."""
 
 
@@ -79,6 +79,11 @@ def _refuse(config: pytest.Config, settings: Settings) -> None:
     for name in MEANINGLESS:
         if name in settings.given:
             raise UsageError(f"--ixy-{name} means nothing in scenario teravm.", hint="leave it out")
+    if "provider" in settings.given and settings.provider != "static":
+        raise UsageError(
+            f"--ixy-provider={settings.provider} makes no machines for scenario teravm.",
+            hint="leave it out: the hosts of [lab] are there already",
+        )
     if distributes(config):
         raise UsageError("There is one lab, whose steps come one after the other.", hint="leave -n out: -n 0")
 

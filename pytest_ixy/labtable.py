@@ -15,6 +15,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,39}", re.ASCII)
 _WORD = re.compile(r"[^\s\x00-\x1f;|&<>$`'\"\\*?(){}!#~-][^\s\x00-\x1f;|&<>$`'\"\\*?(){}!#]{0,199}")
 
 
+TAKEN = frozenset({"connect", "lease", "tag", "idle", "rules"})
+"""What stands in the place of a list's name in ids of steps and rules."""
+
+
 def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError("should be a short name of letters, digits, `_` and `.`: it stands in test ids")
@@ -164,7 +168,7 @@ class ConnectTable(Table):
             reached, or to stay in the foreground until it gets SIGTERM; then there is no `down`.
         pass_on: Names of environment variables that the program gets beside PATH and HOME: secrets are given
             by these or in files, never here.
-        wait: How long until the hosts can be reached.
+        wait: How long it may take to come up.
     """
 
     kind: Literal["openvpn", "wireguard", "command"]
@@ -213,4 +217,8 @@ class LabTable(Shared):
                 raise ValueError(f"should have {what} with names that differ")
         if {"agw", "ng40"} & {one.name for one in self.feg}:
             raise ValueError("should not call a feg `agw` or `ng40`")
+        if taken := TAKEN.intersection(named["lists"]):
+            raise ValueError(
+                f"should not call a list `{min(taken)}`: the gate knows something else by that name"
+            )
         return self

@@ -87,7 +87,7 @@ def _check_times(results: list[Result], now: datetime, *, aged: bool) -> None:
         if suite.when is None and (aged or several):
             why = "how old its results are" if aged else "which report is the newest"
             raise UsageError(f"{suite.report}: no timestamp with a time zone, so nobody can tell {why}.")
-        if suite.when is not None and aged and suite.when > now + SKEW:
+        if suite.when is not None and (aged or several) and suite.when > now + SKEW:
             raise UsageError(f"{suite.report}: its timestamp {suite.when:%Y-%m-%d %H:%M} UTC is yet to come.")
 
 

@@ -49,17 +49,17 @@ def of_step(record: LabRecord, name: str) -> Verdict:
     """What came of a step."""
     done = record.step(name)
     if done is None:
-        return Verdict(name, "skipped", _undone(record))
+        return _undone(record, name)
     message = "\n".join([*(f"note: {note}" for note in done.notes), done.message]).strip()
     return Verdict(name, done.outcome, one_line(done.title), dict(done.numbers), plain(message), done.log)
 
 
-def _undone(record: LabRecord) -> str:
-    """Why something was never begun."""
+def _undone(record: LabRecord, name: str) -> Verdict:
+    """Skipped, where something before it went wrong; else the run was cut off, and proves nothing of it."""
     broken = next((one for one in record.steps if one.outcome != "passed"), None)
     if broken is None:
-        return "not done: the run ended before it" if record.lists or record.steps else "not done"
-    return f"not done: {broken.name} {_went(broken)}: {one_line(broken.title)}"
+        return Verdict(name, "error", "the run ended before it")
+    return Verdict(name, "skipped", f"not done: {broken.name} {_went(broken)}: {one_line(broken.title)}")
 
 
 def _went(broken: Step) -> str:
@@ -72,7 +72,7 @@ def of_list(record: LabRecord, name: str) -> Verdict:
     if ran is None:
         missing = record.step(LIST + name)
         if missing is None:
-            return Verdict(name, "skipped", _undone(record))
+            return _undone(record, name)
         return Verdict(name, "error", one_line(missing.title), {}, plain(missing.message), missing.log)
     counts = Counter(_outcome_of(case) for case in ran.cases)
     outcome, title = _ended(ran, counts)
@@ -93,8 +93,10 @@ def _ended(ran: ListRecord, counts: Counter[Outcome]) -> tuple[Outcome, str]:
         return "error", f"it ended without a single verdict: that proves nothing ({said})"
     if ran.verdict is None:
         return "error", f"it ended without a verdict on the list; {said}"
-    if ran.verdict == FAIL and set(counts) == {"passed"}:
-        return "failed", f"the tester calls the list failed, though all its cases passed; {said}"
+    if ran.verdict != PASS and set(counts) == {"passed"}:
+        return _by_word(
+            ran.verdict
+        ), f"the list's verdict is {ran.verdict}, though all its cases passed; {said}"
     return "passed", f"{said}; the list's verdict: {ran.verdict}"
 
 
@@ -107,11 +109,15 @@ def _remarks(ran: ListRecord) -> Iterator[str]:
 
 def _outcome_of(case: CaseRecord) -> Outcome:
     """By its own verdict alone."""
-    if case.verdict == PASS:
+    return _by_word(case.verdict)
+
+
+def _by_word(verdict: str | None) -> Outcome:
+    if verdict == PASS:
         return "passed"
-    if case.verdict == FAIL:
+    if verdict == FAIL:
         return "failed"
-    return "inconclusive" if case.verdict in INCONCLUSIVE else "error"
+    return "inconclusive" if verdict in INCONCLUSIVE else "error"
 
 
 def of_case(record: LabRecord, name: str, case_name: str) -> Verdict:

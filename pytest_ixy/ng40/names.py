@@ -29,17 +29,23 @@ def steps(fegs: Iterable[str], *, connect: bool, upgrade: bool) -> tuple[str, ..
 
 
 def of_bundles(artifacts: Path, lab: str, name: str) -> Expected:
-    """What the newest bundle of that lab says that a list holds; nothing where none knows."""
+    """What the newest bundle of that lab says that a list holds; nothing where none knows.
+
+    One in which the list ran to its end wins: a list that was cut off may have named only some of its cases.
+    """
+    best = Expected()
     for path, record in _newest(artifacts, lab):
         found = record.testlist(name)
-        if found and (cases := held(found)):
-            return Expected(cases=cases, source=str(path))
-    return Expected()
+        if found and found.cases and (found.end == "finished" or not best.cases):
+            best = Expected(cases=_held(found), source=str(path))
+            if found.end == "finished":
+                break
+    return best
 
 
-def held(ran: ListRecord) -> tuple[str, ...]:
-    """The cases that were in a list, by what the tester said of them."""
-    return tuple(case.name for case in ran.cases if case.planned or case.verdict)
+def _held(ran: ListRecord) -> tuple[str, ...]:
+    """The cases that were in a list: planned or judged, also where the verdict was cut off."""
+    return tuple(case.name for case in ran.cases)
 
 
 def _newest(artifacts: Path, lab: str) -> Iterator[tuple[Path, LabRecord]]:
@@ -57,4 +63,4 @@ def _newest(artifacts: Path, lab: str) -> Iterator[tuple[Path, LabRecord]]:
 def strangers(record: LabRecord, name: str) -> tuple[str, ...]:
     """Cases of a list that ran and that nobody had expected."""
     ran, known = record.testlist(name), record.expected.get(name, Expected())
-    return tuple(case for case in held(ran) if case not in known.cases) if ran else ()
+    return tuple(case for case in _held(ran) if case not in known.cases) if ran else ()

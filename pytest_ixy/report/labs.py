@@ -72,9 +72,7 @@ def section(record: LabRecord, path: Path, folder: Path) -> str:
         f'<p class="again">{words}</p><pre class="command">{escape(command)}</pre>'
         for words, command in commands.items()
     )
-    links = (
-        f'<p class="links">{link(path, folder, "bundle")} {link(path / "teravm.json", folder, "record")}</p>'
-    )
+    links = f"{link(path, folder, 'bundle')} {link(path / 'teravm.json', folder, 'record')}"
     links = f'<p class="links">{links}</p>'
     parts = [f'<dl class="facts">{listed}</dl>', links, typed, _steps(record.steps, path, folder)]
     return "".join([*parts, *(_list(one, path, folder) for one in record.lists)])
@@ -105,7 +103,9 @@ def _list(one: ListRecord, path: Path, folder: Path) -> str:
     more = len(one.cases) - ROWS
     note = f'<p class="muted">{number(more)} more cases are in the record.</p>' if more > 0 else ""
     links = " ".join(
-        link(path / file, folder, Path(file).name) for file in (one.log, *one.files[:FILES]) if file
+        link(path / file, folder, Path(file).name)
+        for file in (one.log, *one.files[:FILES], *one.retries[:FILES])
+        if file
     )
     table = _table(line(title), ("case", "verdict", "alone", "took", "packets lost", "files"), rows)
     return f'{table}{note}<p class="links">{links}</p>'

@@ -16,13 +16,14 @@ from pytest_ixy.teravm.errand import Errand
 from pytest_ixy.teravm.tag import Tag
 
 _UNKNOWN = re.compile(r"Unit \S+ (?:not found|could not be found|not loaded)|unrecognized service")
+_FORBIDDEN = re.compile(r"authentication (?:is )?required|access denied|permission denied", re.IGNORECASE)
 _RESTART = 'unset PYTEST_IXY_LEASE; service "$NAME" restart'
 
 
 def upgrade(agw: Host, table: AgwTable, tag: Tag, log: Path, tell: Callable[[str], None]) -> Done:
     """Install the version and restart the services of `[lab.agw]`.
 
-    What fails leaves the AGW, where that is possible, at the version that it had.
+    What fails or is interrupted leaves the AGW, where that is possible, at the version that it had.
 
     Raises:
         TargetError: the package cannot be installed, or a service does not start with it.
@@ -58,6 +59,9 @@ def _install(
         _restart(apt.errand, table, tell)
     except IxyError as error:
         raise _rolled_back(apt, table, before, error, tell) from error
+    except BaseException:
+        apt.errand.note(_roll_back(apt, table, before, tell))
+        raise
     return plan.removed
 
 
@@ -65,18 +69,25 @@ def _rolled_back(
     apt: Apt, table: AgwTable, before: str, error: IxyError, tell: Callable[[str], None]
 ) -> IxyError:
     """The same error, which also says what became of the version before."""
+    words = _roll_back(apt, table, before, tell)
+    kind = TargetError if isinstance(error, TargetError) else LabError
+    return kind(f"{error.what}\nAfter that: {words}", hint=error.hint)
+
+
+def _roll_back(apt: Apt, table: AgwTable, before: str, tell: Callable[[str], None]) -> str:
+    """Install the version before and restart its services; in words how that went."""
     if apt.errand.host.lost:
-        return LabError(f"{error.what}\nThe version before ({before or 'none'}) could not be put back.")
+        return f"the version before ({before or 'none'}) could not be put back"
     tell("apt: putting the version before back")
     errand = apt.errand.again()
     words = Apt(errand, tell).put_back(table.package, before)
-    if " NOT " not in words and before:
-        try:
-            _restart(errand, table, tell)
-        except IxyError as second:
-            words += f", but: {second.what}"
-    kind = TargetError if isinstance(error, TargetError) else LabError
-    return kind(f"{error.what}\nAfter that: {words}", hint=error.hint)
+    if " NOT " in words or not before:
+        return words
+    try:
+        _restart(errand, table, tell)
+    except IxyError as second:
+        return f"{words}, but: {second.what}"
+    return words
 
 
 def _restart(errand: Errand, table: AgwTable, tell: Callable[[str], None]) -> None:
@@ -84,11 +95,12 @@ def _restart(errand: Errand, table: AgwTable, tell: Callable[[str], None]) -> No
 
     Raises:
         TargetError: one does not start.
-        LabError: there is no such service.
+        LabError: there is no such service, or the user may not restart it.
     """
     for name in table.restart:
         tell(f"restarting {name}")
         answer = errand.run(_RESTART, f"service {name} restart", NAME=name)
         if not answer.ok:
-            kind = LabError if _UNKNOWN.search(answer.text) else TargetError
+            forbidden = not table.root and _FORBIDDEN.search(answer.text)
+            kind = LabError if forbidden or _UNKNOWN.search(answer.text) else TargetError
             raise kind(errand.words(f"service {name} could not be restarted.", answer.text))

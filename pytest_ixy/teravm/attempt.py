@@ -111,7 +111,7 @@ class Attempt:
             self._detached.stop()
             follower.drain()
         except LabError as error:  # the forced clean-up may still do it
-            return Went(ended.missed.end, f"{ended.words}; {error.what}", None)
+            return Went(ended.missed.end, f"{ended.words}; {error.what}"[:_LONGEST], None)
         return Went(ended.missed.end, ended.words, None)
 
     def _judged(self, ended: Ended, tail: str) -> Went:

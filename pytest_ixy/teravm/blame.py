@@ -12,9 +12,10 @@ _DISK = re.compile(
     re.IGNORECASE,
 )
 _NETWORK = re.compile(
-    r"could not resolve|failure resolving|no such host|server misbehaving|no route to host|could not connect"
-    r"|connection (?:refused|timed out|reset)|network is unreachable|timed out|tls handshake|i/o timeout"
-    r"|client\.timeout|context deadline exceeded|unexpected eof|x509:|toomanyrequests|unauthorized"
+    r"(?:could not|unable to) resolve|failure resolving|no such host|server misbehaving|no route to host"
+    r"|could not connect|connection (?:refused|timed out|reset)|network is unreachable|timed out"
+    r"|tls handshake|i/o timeout|client\.timeout|context deadline exceeded|unexpected eof|x509:"
+    r"|toomanyrequests|unauthorized"
     r"|authentication required|error: (?:401|403|407|429|5\d\d)\b|(?:502|503|504) ",
     re.IGNORECASE,
 )

@@ -113,9 +113,11 @@ class Connection:
             return
         tunnel = self._start(list(self._here(self._table.up or [])), self._folder)
         status = tunnel.wait(min(SETTLED, self._span))
-        if status:
-            raise self._failed(tunnel)
-        self._stays = status is None
+        if status is not None:
+            raise self._failed(
+                tunnel, "without `down` it has to stay in the foreground" if not status else ""
+            )
+        self._stays = True
 
     def _here(self, command: list[str]) -> tuple[str, ...]:
         """With a program that is given as a path starting at config.toml."""

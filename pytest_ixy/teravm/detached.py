@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,5 +101,5 @@ class Detached:
 def _bytes(coded: str) -> bytes:
     try:
         return base64.b64decode(coded, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise LabError("The controller of the tester sent a log that cannot be decoded.") from error

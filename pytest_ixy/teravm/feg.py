@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pytest_ixy.teravm.project import Project
 from pytest_ixy.teravm.tag import Tag
 
 Tell = Callable[[str], None]
-_ABSENT = "404"
+_ABSENT = re.compile(r"\b404\b")
 """What curl and wget say when the server has no such file."""
 
 
@@ -94,7 +95,7 @@ def _do(project: Project, action: str, title: str, **variables: str) -> None:
     answer = project.act(action, title, **variables)
     if answer.ok:
         return
-    own = action in {"pull", "up"} or (action == "fetch" and _ABSENT in answer.text)
+    own = action in {"pull", "up"} or (action == "fetch" and _ABSENT.search(answer.text))
     kind = TargetError if own and not blame.of_lab(answer.text) else LabError
     raise kind(project.errand.words(f"`{title}` failed.", answer.text))
 

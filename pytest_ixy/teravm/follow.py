@@ -112,10 +112,12 @@ class Follower:
         Raises:
             LabError: the controller cannot be asked any more, or the disk here is full.
         """
-        wait = min(LOOK, self._deadlines.shortest() / 4)
+        wait, ended = min(LOOK, self._deadlines.shortest() / 4), None
         while True:
             glance = self._look(wait)
-            if glance.over and not glance.out:
+            if glance.over:
+                ended = ended or time.monotonic()
+            if ended and (not glance.out or time.monotonic() - ended > self._deadlines.whole.seconds):
                 return Ended(None, "", glance.status)
             if not glance.over and (missed := self._missed(behind=len(glance.out) == PIECE)):
                 return missed

@@ -15,6 +15,7 @@ from pytest_ixy.progress import Progress
 from pytest_ixy.providers.static import plan
 from pytest_ixy.providers.static.answers import Holder
 from pytest_ixy.providers.static.leases import Leases, require
+from pytest_ixy.providers.static.slip import PATIENCE
 from pytest_ixy.providers.static.tenancy import UNFIT, Claim
 from pytest_ixy.remote import Access, Host
 from pytest_ixy.settings import Settings
@@ -92,10 +93,9 @@ class Hosts:
             self._open[name] = found = Host.connect(self.ways[name], deadline=self._deadline)
         return found
 
-    @property
-    def leased(self) -> bool:
-        """Whether the hosts are, or were, ours."""
-        return bool(self._open)
+    def hurry(self) -> None:
+        """Let a host that is gone hold nobody up from now on: what is left is only to be taken down."""
+        self._deadline = min(self._deadline, PATIENCE)
 
     @property
     def ways(self) -> dict[str, Access]:

@@ -35,6 +35,9 @@ class Lab:
 
     Attributes:
         hosts: The machines.
+
+    Raises:
+        UsageError: what is to be tested names no build, or the way to a host cannot be.
     """
 
     def __init__(
@@ -86,9 +89,12 @@ class Lab:
         return self._tag
 
     def _host(self, node: str) -> Host:
+        self._require_connection()
+        return self.hosts.host(node)
+
+    def _require_connection(self) -> None:
         if self._connection and (why := self._connection.ended()):
             raise LabError(f"The connection to the lab is gone: {why}")
-        return self.hosts.host(node)
 
     def _connect(self, log: Path) -> Done:
         if self._table.connect is None:
@@ -100,7 +106,11 @@ class Lab:
         return Done(f"{self._table.connect.kind}: the connection to the lab stands")
 
     def _lease(self, _log: Path) -> Done:
-        notes = self.hosts.lease(self._progress)
+        try:
+            notes = self.hosts.lease(self._progress)
+        except LabError:
+            self._require_connection()  # whose end says more than a host that cannot be reached
+            raise
         return Done(f"the lab is ours: {', '.join(self.hosts.ways)}", notes=tuple(notes))
 
     def _resolve(self, log: Path) -> Done:
@@ -127,8 +137,12 @@ class Lab:
             self._tester.idle(log)
         return self._tester.run(asked, expected.cases)
 
+    def again(self, asked: ListTable, ran: ListRecord) -> ListRecord:
+        """The record of a list with its failed cases run once more, where that is asked for."""
+        return self._tester.again(asked, ran)
+
     def close(self) -> list[str]:
         """Stop what runs, give the hosts back, end the connection; what went wrong, none raised."""
-        errors = self._tester.abandon() if self.hosts.leased else []
-        errors += self.hosts.free()
+        self.hosts.hurry()
+        errors = [*self._tester.abandon(), *self.hosts.free()]
         return errors + (self._connection.down() if self._connection else [])

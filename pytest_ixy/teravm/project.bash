@@ -13,7 +13,8 @@ LC_ALL=C
 umask 022
 home=$PWD
 cd -- "$FOLDER" || exit 1
-unset PYTEST_IXY_LEASE "$VARIABLE" # the project belongs to the host; and a variable would win over .env
+unset PYTEST_IXY_LEASE # the project belongs to the host
+export -n ACTION FOLDER COMPOSE VARIABLE HASH SOURCE "$VARIABLE" # what is in the environment would win over .env
 files=(docker-compose.yml .env)
 kept=.pytest-ixy-before # the files as they were: there from before the first change until the upgrade is over
 

@@ -157,15 +157,16 @@ stop() { # TENTHS that TERM may take
 # What was made since the list began gets a number as its name, because names are anybody's: links in ID.files, and a
 # table of KIND, SIZE, NUMBER, NAME, each ended by a NUL.
 gather() { # MOST RUN-LOGS then KIND FOLDER ...
-    local most=$1 runs=$2 number=0 file folder stage=$PLACE/$ID.files
+    local most=$1 runs=$2 number=0 count file folder stage=$PLACE/$ID.files
     shift 2
     rm -rf -- "$stage" && mkdir -p -- "$stage" && exec 3>"$stage/table" || fail "$stage cannot be made"
     file=$(newest "$runs")
     [[ $file ]] && keep run "$(cd -- "${file%/*}" && pwd)/${file##*/}" "${file##*/}"
     while (($#)); do
+        count=0
         folder=$(cd -- "$2" 2>/dev/null && pwd) || echo "ixy: missing $1"
         while [[ $folder ]] && IFS= read -r -d '' file; do
-            ((number < most)) || { echo "ixy: more $1"; break; }
+            ((count++ < most)) || { echo "ixy: more $1"; break; }
             keep "$1" "$file" "${file#"$folder"/}"
         done < <(find "$folder/" -maxdepth 3 -type f -newer "$PLACE/$ID.began" -print0 2>/dev/null)
         shift 2

@@ -105,13 +105,12 @@ class Tester:
         went = self._go(detached, Job(asked.name, [asked.file], log, transcript, Deadlines.of(asked)))
         seconds = time.monotonic() - began
         collected = self._collected(detached, folder, transcript, went)
-        record = ListRecord(
+        return ListRecord(
             name=asked.name, file=asked.file, end=went.end, words=went.words, status=went.status,
             verdict=transcript.verdict, cases=with_files(transcript.records(), collected),
             flaws=transcript.flaws, log=self._inside(log), files=self._files(asked.name, collected),
             lost=collected.told(), started=started, seconds=seconds,
         )  # fmt: skip
-        return self._again(asked, record) if asked.retry and went.end == "finished" else record
 
     def _new(self, name: str) -> Detached:
         return Detached(self._controller, f"{name}-{secrets.token_hex(4)}")
@@ -155,8 +154,10 @@ class Tester:
         except LabError as error:
             self._say(error.what)
 
-    def _again(self, asked: ListTable, record: ListRecord) -> ListRecord:
-        """The list with its failed cases run once more; their first verdicts stay."""
+    def again(self, asked: ListTable, record: ListRecord) -> ListRecord:
+        """The list with its failed cases run once more, where it asks for that; first verdicts stay."""
+        if not asked.retry or record.end != "finished":
+            return record
 
         def go(job: Job) -> Went:
             detached = self._new(asked.name)

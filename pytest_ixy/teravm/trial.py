@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pytest_ixy.errors import LabError, TargetError, UsageError
+from pytest_ixy.errors import IxyError, TargetError, UsageError
 from pytest_ixy.labtable import LabTable, ListTable
 from pytest_ixy.ng40 import folder, names
 from pytest_ixy.ng40.judge import LIST
-from pytest_ixy.ng40.records import Expected, How, LabRecord, ListRecord, Step
+from pytest_ixy.ng40.records import Expected, How, LabRecord, Step
 from pytest_ixy.progress import Progress
 from pytest_ixy.settings import Settings
 from pytest_ixy.teravm.done import Done
@@ -96,47 +97,36 @@ class LabTrial:
         return any(step.outcome != "passed" for step in self.record.steps)
 
     def _do(self, name: str, work: Work) -> None:
+        step = self._measured(name, work)
+        self._note(steps=(*self.record.steps, step), version=self._lab.version)
+        for note in step.notes:
+            self._progress.say(note)
+
+    def _run(self, asked: ListTable) -> None:
+        """Run a list; what keeps it from running stands among the steps, under the list's name."""
+        before = self.record.lists
+
+        def run(log: Path) -> Done:
+            ran = self._lab.run(asked, self.record.expected[asked.name], log, check=len(before) > 0)
+            self._note(lists=(*before, ran))  # verdicts are kept, whatever becomes of retries
+            self._note(lists=(*before, self._lab.again(asked, ran)))
+            return Done("")
+
+        step = self._measured(LIST + asked.name, run)
+        if step.outcome != "passed":
+            self._note(steps=(*self.record.steps, step))
+
+    def _measured(self, name: str, work: Work) -> Step:
         log = self.folder / "steps" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         started, began = datetime.now(UTC), time.monotonic()
         with self._progress.phase(name):
             outcome, done = _attempted(partial(work, log))
-        self._note(
-            steps=(
-                *self.record.steps,
-                Step(
-                    name=name, outcome=outcome, title=done.title[:1000], message=done.message[-20_000:],
-                    numbers=dict(done.numbers), notes=tuple(note[:1000] for note in done.notes),
-                    log=_relative(log, self.folder), started=started, seconds=time.monotonic() - began,
-                ),
-            ),
-            version=self._lab.version,
+        return Step(
+            name=name, outcome=outcome, title=done.title[:1000], message=done.message[-20_000:],
+            numbers=dict(done.numbers), notes=tuple(note[:1000] for note in done.notes),
+            log=_relative(log, self.folder), started=started, seconds=time.monotonic() - began,
         )  # fmt: skip
-        for note in done.notes:
-            self._progress.say(note)
-
-    def _run(self, asked: ListTable) -> None:
-        """Run a list; what keeps it from running stands among the steps, under the list's name."""
-        ran: list[ListRecord] = []
-
-        def run(log: Path) -> Done:
-            again = len(self.record.lists) > 0
-            ran.append(self._lab.run(asked, self.record.expected[asked.name], log, check=again))
-            return Done("")
-
-        log = self.folder / "steps" / f"{LIST}{asked.name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        started, began = datetime.now(UTC), time.monotonic()
-        with self._progress.phase(LIST + asked.name):
-            outcome, done = _attempted(partial(run, log))
-        if ran:
-            self._note(lists=(*self.record.lists, ran[0]))
-        else:
-            step = Step(
-                name=LIST + asked.name, outcome=outcome, title=done.title[:1000], message=done.message,
-                log=_relative(log, self.folder), started=started, seconds=time.monotonic() - began,
-            )  # fmt: skip
-            self._note(steps=(*self.record.steps, step))
 
     def _note(self, **changed: object) -> None:
         """Put what is known now on record, on disk at once: a run may end at any moment."""
@@ -146,8 +136,11 @@ class LabTrial:
     def close(self) -> list[str]:
         """Stop what runs, give the lab back; what went wrong, none raised."""
         errors = [*self._lab.close(), *self._space.close().errors]
-        if self.record.steps:
-            self._note(over=self._complete())
+        try:
+            if self.record.steps:
+                self._note(over=self._complete())
+        except OSError as error:
+            errors.append(f"{self.folder} cannot be written to: {error}")
         return errors
 
     def _complete(self) -> bool:
@@ -156,18 +149,20 @@ class LabTrial:
 
 
 def _attempted(work: Callable[[], Done]) -> tuple[How, Done]:
-    """How it went, and what there is to say of it."""
+    """How it went, and what there is to say of it; nothing is done twice, whatever it raised."""
     try:
         return "passed", work()
     except TargetError as error:
         return "failed", _told(error)
-    except LabError as error:
+    except IxyError as error:
         return "error", _told(error)
     except OSError as error:
         return "error", Done(f"This machine would not: {error}.")
+    except Exception as error:  # noqa: BLE001 - else each test of hundreds would have it done once more
+        return "error", Done(f"This is a flaw of pytest-ixy: {error!r}", message=traceback.format_exc())
 
 
-def _told(error: LabError | TargetError) -> Done:
+def _told(error: IxyError) -> Done:
     """The first line is the title; the rest, such as a log's last lines, is the message."""
     title, _, rest = error.what.partition("\n")
     hint = f"what to do: {error.hint}" if error.hint else ""

@@ -126,6 +126,7 @@ def test_a_list_of_which_nobody_knows_a_case_is_still_a_test(bundle, user):
     [
         (["--ixy-repo=x"], "tests a lab, not a repository"),
         (["--ixy-keep=always"], "--ixy-keep means nothing in scenario teravm"),
+        (["--ixy-provider=openstack"], "--ixy-provider=openstack makes no machines for scenario teravm"),
         (["-n2"], "leave -n out"),
         ([], r"needs a table [lab] in config.toml"),
         (["--ixy-config=lab.toml", "--ixy-tag=v1.7"], "'v1.7' names no build"),

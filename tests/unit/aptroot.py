@@ -10,7 +10,7 @@ from pathlib import Path
 
 DAEMON = "#!/bin/sh\nexec sleep 600\n"
 INIT = """#!/bin/bash
-# A plain init script: the daemon is started anew, or its state is told.
+# A plain init script: the daemon is started anew, or its state is told. A zombie has no program any more.
 pid=$(cat {root}/run/$NAME.pid 2>/dev/null)
 case $1 in
     restart)
@@ -20,7 +20,7 @@ case $1 in
         echo $! >{root}/run/$NAME.pid
         ;;
     status)
-        [[ $pid && -e /proc/$pid ]] && {{ echo "$NAME is running with pid $pid"; exit 0; }}
+        [[ $pid && -e /proc/$pid/exe ]] && {{ echo "$NAME is running with pid $pid"; exit 0; }}
         echo "$NAME is dead"
         exit 3
         ;;

@@ -164,6 +164,8 @@ def test_a_report_from_the_future_is_an_error(asked):
     with pytest.raises(UsageError, match="yet to come"):
         asked([suite(case("a", "passed"), age=-timedelta(minutes=6))], max_age="1d")
     assert asked([suite(case("a", "passed"), age=-timedelta(minutes=4))], max_age="1d").opens
+    with pytest.raises(UsageError, match="yet to come"):
+        asked([suite(case("a", "failed")), suite(case("a", "passed"), age=-DAY)])
 
 
 def test_of_several_reports_each_needs_a_time(asked):

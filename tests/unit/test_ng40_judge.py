@@ -88,7 +88,9 @@ def test_a_case_that_never_came_up_is_an_error_that_names_who_expected_it():
     ("found", "outcome", "words"),
     [
         (ran(case("A"), case("B", "FAIL"), verdict="FAIL"), "passed", "2 cases: 1 failed, 1 passed"),
-        (ran(case("A"), verdict="FAIL"), "failed", "calls the list failed, though all its cases passed"),
+        (ran(case("A"), verdict="FAIL"), "failed", "the list's verdict is FAIL, though all its cases passed"),
+        (ran(case("A"), verdict="INCONC"), "inconclusive", "verdict is INCONC, though all its cases passed"),
+        (ran(case("A"), verdict="ABORTED"), "error", "verdict is ABORTED, though all its cases passed"),
         (ran(case("A", None)), "error", "without a single verdict"),
         (ran(), "error", "without a single verdict"),
         (ran(case("A"), verdict=None), "error", "without a verdict on the list"),
@@ -110,6 +112,13 @@ def test_once_a_step_went_wrong_all_after_it_is_skipped_with_that_cause():
         judge.of_step(broken, "idle"), judge.of_list(broken, "basic"), judge.of_case(broken, "basic", "A")
     ):  # fmt: skip
         assert (verdict.outcome, verdict.title) == ("skipped", cause)
+
+
+def test_what_a_run_that_was_cut_off_never_came_to_is_an_error():
+    killed = record(steps=STEPS[:-1])
+    for verdict in (judge.of_step(killed, "idle"), judge.of_list(killed, "basic")):
+        assert (verdict.outcome, verdict.title) == ("error", "the run ended before it")
+    assert judge.of_case(killed, "basic", "A").title == "not run: the run ended before it"
 
 
 def test_a_list_that_could_not_be_run_is_an_error_and_the_cause_for_its_cases():
@@ -146,6 +155,19 @@ def test_the_newest_bundle_of_the_lab_tells_what_a_list_holds(tmp_path):
     assert known == Expected(cases=("A", "B"), source=str(tmp_path / "2-teravm-lab-x"))
     assert names.of_bundles(tmp_path, "lab", "other") == Expected()
     assert names.of_bundles(tmp_path / "nowhere", "lab", "basic") == Expected()
+
+
+def test_a_list_that_was_cut_off_hides_no_case_that_is_known_from_before(tmp_path):
+    cut, whole = ran(case("A"), end="silence", verdict=None), ran(case("A"), case("B"))
+    for run, found in (("1", cut), ("2", whole), ("3", cut)):
+        folder.write(tmp_path / f"{run}-teravm-lab-x", record(found))
+        expected = ("A",) if run == "1" else ("A", "B")
+        assert names.of_bundles(tmp_path, "lab", "basic").cases == expected
+
+
+def test_a_case_whose_verdict_was_cut_off_is_a_test_although_nobody_knew_it():
+    cut = CaseRecord(name="B")
+    assert names.strangers(record(ran(case("A"), cut), expected=("A",)), "basic") == ("B",)
 
 
 @pytest.mark.parametrize(

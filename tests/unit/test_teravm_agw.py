@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import signal
 import subprocess
 import threading
 from dataclasses import replace
@@ -11,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from aptroot import AptHost
-from sshd import needs, needs_root
+from sshd import needs, needs_root, until
 
 from pytest_ixy.errors import LabError, TargetError, UsageError
 from pytest_ixy.labtable import AgwTable
@@ -266,6 +267,34 @@ def test_a_service_that_does_not_start_is_the_builds_fault(lab, node, log):
 def test_a_service_that_is_none_is_the_labs_fault(node, log):
     with pytest.raises(LabError, match="service sctp could not be restarted"):
         upgrade(node, log, NEW, restart=["sctp"])
+
+
+def test_an_interrupt_puts_the_version_before_back(lab, node, log):
+    upgrade(node, log, OLD)
+    hangs = lab.root / "hangs"
+    lab.publish(NEWER, postinst=f'#!/bin/sh\n[ "$1" != configure ] || {{ touch {hangs}; exec sleep 600; }}\n')
+    lab.update()
+    main = threading.main_thread().ident
+
+    def interrupt():
+        assert until(hangs.exists)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        upgrade(node, log, NEWER)
+    thread.join()
+    assert lab.installed() == f"installed {OLD}"
+    assert log.read_text().endswith(f"--- magma was put back to {OLD}\n")
+    assert health_of(node, log, OLD)
+
+
+def test_who_may_not_restart_a_service_is_no_fault_of_the_build(lab, node, log):
+    upgrade(node, log, NEW)
+    lab.service("sctpd", "#!/bin/sh\necho 'Interactive authentication required.' >&2\nexit 1\n")
+    with pytest.raises(LabError, match="service sctpd could not be restarted"):
+        upgrade(node, log, NEW, root=False)
 
 
 def test_without_root_nothing_is_installed(lab, node, log):

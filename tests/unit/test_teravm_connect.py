@@ -157,6 +157,12 @@ def test_a_command_that_fails_is_told_with_its_last_words(make, more):
         up(make(["sh", "-c", "echo no route; exit 3"], **more))
 
 
+def test_a_command_that_ends_at_once_has_made_nothing_that_could_be_taken_down(make):
+    with pytest.raises(LabError, match=r"did not come up: true ended with status 0") as caught:
+        up(make(["true"]))
+    assert "without `down` it has to stay" in caught.value.hint
+
+
 def test_a_command_has_a_deadline(make, tmp_path):
     connection = make(["sh", "-c", "echo $$; exec sleep 600"], down=["touch", "undone"], wait="1s")
     with pytest.raises(LabError, match=r"was not done in 1 s"):

@@ -110,3 +110,10 @@ def test_links_lead_somewhere(path):
         there = (path.parent / target) if target else path
         assert there.is_file(), link
         assert not anchor or anchor in anchors(there), link
+
+
+@pytest.mark.parametrize("name", ["idle", "rules"])
+def test_a_list_has_no_name_that_is_somebody_elses_id(name):
+    lab = {"agw": {"host": "a"}, "ng40": {"host": "n"}, "lists": [{"file": f"{name}.ntl"}]}
+    with pytest.raises(ValueError, match=f"should not call a list `{name}`"):
+        LabTable(**lab)

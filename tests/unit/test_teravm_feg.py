@@ -250,6 +250,13 @@ def server(tmp_path):
         thread.join()
 
 
+def test_the_projects_variable_may_have_a_name_that_we_use_too(lab, node, log):
+    for file in (lab.dotenv, lab.compose):
+        file.write_bytes(file.read_bytes().replace(b"IMAGE_VERSION", b"HASH"))
+    upgrade(node, lab, log, variable="HASH")
+    assert lab.running["session_proxy"] == "lab/gateway_python:66d9b7be"
+
+
 @pytest.mark.skipif(not (shutil.which("curl") or shutil.which("wget")), reason="not installed: curl")
 def test_the_compose_file_of_the_build_is_fetched(lab, node, log, server, tmp_path):
     text = COMPOSE.replace("redis", "cache")
@@ -266,6 +273,8 @@ def test_the_compose_file_of_the_build_is_fetched(lab, node, log, server, tmp_pa
     assert lab.compose.read_text() == text
     with pytest.raises(LabError, match=r"rolled back to 66d9b7be, which is up\.$"):
         upgrade(node, lab, log, OLD, file="http://127.0.0.1:9/{hash}.yml")
+    with pytest.raises(LabError, match=r"404a.yml: No such file(?s:.)*which is up\.$"):
+        upgrade(node, lab, log, OLD, file=f"{tmp_path}/404a.yml")
 
 
 def test_a_compose_file_may_lie_on_the_host(lab, node, log):

@@ -57,7 +57,7 @@ class Line:
                 raise LabError(
                     f"{words}; it was waited for {spell(self.wait)}.",
                     hint="wait for that run to end (pytest-ixy release, if it is held), or allow more: "
-                    "[static] wait in config.toml",
+                    "`wait` in config.toml",
                 )
             time.sleep(min(PAUSE, max(0.0, end - time.monotonic())))
 

@@ -124,18 +124,27 @@ class Lab:
     def _idle(self, log: Path) -> Done:
         return self._tester.idle(log)
 
-    def run(self, asked: ListTable, expected: Expected, log: Path, *, check: bool) -> ListRecord:
+    def run(
+        self,
+        asked: ListTable,
+        expected: Expected,
+        log: Path,
+        keep: Callable[[ListRecord], None],
+        *,
+        check: bool,
+    ) -> ListRecord:
         """Run a test list; LabError when that cannot be.
 
         Args:
             asked: The list.
             expected: The cases that it is known to hold.
             log: For what is run beside it.
+            keep: Given what is known when somebody interrupts it.
             check: Whether to see first that the tester is idle.
         """
         if check:
             self._tester.idle(log)
-        return self._tester.run(asked, expected.cases)
+        return self._tester.run(asked, expected.cases, keep)
 
     def again(self, asked: ListTable, ran: ListRecord) -> ListRecord:
         """The record of a list with its failed cases run once more, where that is asked for."""

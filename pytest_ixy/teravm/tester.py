@@ -24,6 +24,7 @@ from pytest_ixy.teravm.done import Done
 from pytest_ixy.teravm.follow import Deadlines
 from pytest_ixy.teravm.retry import Retries
 
+INTERRUPTED = Went("cut-off", "the run was interrupted", None)
 POLL = 5.0
 """Seconds between two questions whether the tester is idle."""
 
@@ -91,8 +92,15 @@ class Tester:
             hint=f"wait until they are done, or end it on the controller: {' '.join(self._table.cleanup)}",
         )
 
-    def run(self, asked: ListTable, expected: Sequence[str]) -> ListRecord:
+    def run(
+        self, asked: ListTable, expected: Sequence[str], keep: Callable[[ListRecord], None]
+    ) -> ListRecord:
         """Run a list to its end, whatever that is; its files are below `lists/` of the bundle.
+
+        Args:
+            asked: The list.
+            expected: Cases that it is known to hold.
+            keep: Given what is known when somebody interrupts it.
 
         Raises:
             LabError: it could not be started.
@@ -102,15 +110,22 @@ class Tester:
         folder = self._bundle / "lists" / asked.name
         log = folder.with_name(f"{asked.name}.log")
         detached = self._new(asked.name)
-        went = self._go(detached, Job(asked.name, [asked.file], log, transcript, Deadlines.of(asked)))
+
+        def record(went: Went, collected: Collected, seconds: float) -> ListRecord:
+            return ListRecord(
+                name=asked.name, file=asked.file, end=went.end, words=went.words, status=went.status,
+                verdict=transcript.verdict, cases=with_files(transcript.records(), collected),
+                flaws=transcript.flaws, log=self._inside(log), files=self._files(asked.name, collected),
+                lost=collected.told(), started=started, seconds=seconds,
+            )  # fmt: skip
+
+        try:
+            went = self._go(detached, Job(asked.name, [asked.file], log, transcript, Deadlines.of(asked)))
+        except KeyboardInterrupt:
+            keep(record(INTERRUPTED, Collected(), time.monotonic() - began))
+            raise
         seconds = time.monotonic() - began
-        collected = self._collected(detached, folder, transcript, went)
-        return ListRecord(
-            name=asked.name, file=asked.file, end=went.end, words=went.words, status=went.status,
-            verdict=transcript.verdict, cases=with_files(transcript.records(), collected),
-            flaws=transcript.flaws, log=self._inside(log), files=self._files(asked.name, collected),
-            lost=collected.told(), started=started, seconds=seconds,
-        )  # fmt: skip
+        return record(went, self._collected(detached, folder, transcript, went), seconds)
 
     def _new(self, name: str) -> Detached:
         return Detached(self._controller, f"{name}-{secrets.token_hex(4)}")

@@ -13,7 +13,7 @@ from pytest_ixy.errors import IxyError, TargetError, UsageError
 from pytest_ixy.labtable import LabTable, ListTable
 from pytest_ixy.ng40 import folder, names
 from pytest_ixy.ng40.judge import LIST
-from pytest_ixy.ng40.records import Expected, How, LabRecord, Step
+from pytest_ixy.ng40.records import Expected, How, LabRecord, ListRecord, Step
 from pytest_ixy.progress import Progress
 from pytest_ixy.settings import Settings
 from pytest_ixy.teravm.done import Done
@@ -106,10 +106,14 @@ class LabTrial:
         """Run a list; what keeps it from running stands among the steps, under the list's name."""
         before = self.record.lists
 
+        def keep(ran: ListRecord) -> None:
+            self._note(lists=(*before, ran))
+
         def run(log: Path) -> Done:
-            ran = self._lab.run(asked, self.record.expected[asked.name], log, check=len(before) > 0)
-            self._note(lists=(*before, ran))  # verdicts are kept, whatever becomes of retries
-            self._note(lists=(*before, self._lab.again(asked, ran)))
+            expected = self.record.expected[asked.name]
+            ran = self._lab.run(asked, expected, log, keep, check=len(before) > 0)
+            keep(ran)  # verdicts stay, whatever becomes of retries
+            keep(self._lab.again(asked, ran))
             return Done("")
 
         step = self._measured(LIST + asked.name, run)

@@ -46,6 +46,7 @@ class Lab:
         self.host, self.connections = None, 0
         self.bundle = folder / "run-1"
         self.told, self.said, self.on_tell = [], [], lambda detail: None
+        self.kept = []
 
     def reach(self):
         if self.host is None or self.host.lost:
@@ -74,7 +75,7 @@ class Lab:
 
     def run(self, text, expected=(), name="basic", collect=2048, **changed):
         mine, asked = self.tester(collect=collect), self.list(text, name, **changed)
-        return mine.again(asked, mine.run(asked, expected))
+        return mine.again(asked, mine.run(asked, expected, self.kept.append))
 
     @property
     def calls(self):
@@ -260,7 +261,7 @@ def test_a_tester_that_somebody_else_uses_refuses_and_is_left_alone(lab):
 
 
 def test_a_list_that_is_not_there_is_no_refusal(lab):
-    record = lab.tester().run(ListTable(file="none.ntl"), ())
+    record = lab.tester().run(ListTable(file="none.ntl"), (), lab.kept.append)
     assert (record.end, record.status) == ("cut-off", 3)
     assert "no such list: none.ntl" in record.words
 
@@ -314,7 +315,7 @@ from pytest_ixy.remote import Access, Host
 from pytest_ixy.teravm.tester import Tester
 host = Host.connect(Access.from_dict(json.loads(sys.argv[1])), deadline=20)
 tester = Tester(lambda: host, Ng40Table(host="ng40"), Path(sys.argv[2]), print, print)
-tester.run(ListTable(file="basic.ntl"), ())
+tester.run(ListTable(file="basic.ntl"), (), print)
 """
 
 
@@ -460,7 +461,10 @@ def test_an_interrupted_run_is_abandoned_without_a_trace(lab):
     mine = lab.tester()
     assert mine.abandon() == []
     with pytest.raises(KeyboardInterrupt):
-        mine.run(lab.list("case_ a PASS\nsleep 600\n"), ())
+        mine.run(lab.list("case_ a PASS\nsleep 600\n"), (), lab.kept.append)
+    (record,) = lab.kept
+    assert (record.end, record.words) == ("cut-off", "the run was interrupted")
+    assert verdicts(record) == {"a": "PASS"}
     assert lab.left()
     assert mine.abandon() == []
     assert lab.calls == ["basic.ntl", "forcecleanup all"]
@@ -485,7 +489,7 @@ def test_a_controller_that_is_gone_for_good_ends_the_list_with_what_was_known(la
 
     lab.on_tell, lab.reach = lost, dead
     mine = lab.tester()
-    record = mine.run(lab.list("case_ a PASS\nsleep 600\n"), ())
+    record = mine.run(lab.list("case_ a PASS\nsleep 600\n"), (), lab.kept.append)
     assert (record.end, verdicts(record)) == ("cut-off", {"a": "PASS"})
     assert record.words == "it was lost sight of: node ng40 cannot be reached"
     assert record.lost == ("nothing could be collected: node ng40 cannot be reached",)
@@ -522,7 +526,7 @@ def test_what_runs_detached_can_be_found_by_the_lease_that_it_runs_under(lab):
 def test_a_list_that_cannot_be_started_says_why(lab):
     mine = lab.tester(folder="nowhere")
     with pytest.raises(LabError, match="there is no folder nowhere"):
-        mine.run(ListTable(file="basic.ntl"), ())
+        mine.run(ListTable(file="basic.ntl"), (), lab.kept.append)
     assert mine.abandon() == ["The tester's controller: there is no folder nowhere"]
 
 

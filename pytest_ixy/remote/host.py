@@ -215,6 +215,10 @@ class Host:
         """Why the node cannot be reached any more, or None while the connection stands."""
         return self._link.lost()
 
+    def lost_soon(self) -> bool:
+        """Whether the connection is lost, for who has just seen something on it fail."""
+        return self._link.lost_soon() is not None
+
     def close(self) -> None:
         """End the connection. The node stops what was started over it and still runs."""
         for forward in self._forwards.values():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -64,7 +63,7 @@ class Controller:
             except RemoteFileMissing:
                 raise
             except LabError:
-                if not _lost_soon(host) or not left:
+                if not host.lost_soon() or not left:
                     raise
                 self._say(
                     "the connection to the controller broke; what runs there goes on, a new one is made"
@@ -138,13 +137,6 @@ class Controller:
             return host.run(command, timeout=timeout, environment=given, log=log)
 
         return self.steadily(call)
-
-
-def _lost_soon(host: Host) -> bool:
-    end = time.monotonic() + NEWS
-    while not host.lost and time.monotonic() < end:
-        time.sleep(0.02)
-    return host.lost is not None
 
 
 def last(done: Completed) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import subprocess
 import threading
 from dataclasses import replace
@@ -280,8 +281,7 @@ def test_a_host_that_is_gone_is_a_lost_lease(beating, sshd):
 
 def line(host, claims, wait=0.0):
     said, told = [], []
-    hosts = dict.fromkeys(claims, host)
-    return Line(claims, hosts, wait, told.append, said.append), said, told
+    return Line(claims, lambda _node: host, wait, told.append, said.append), said, told
 
 
 def test_all_hosts_are_taken_or_none(host, claim):
@@ -313,6 +313,37 @@ def test_who_waits_gets_the_hosts_when_they_are_free(host, claim):
     assert waiting.stand()["one"].machine
     thread.join()
     assert waiting.claims["one"].free(host)[0]
+
+
+def test_who_waits_outlives_a_connection(sshd, host, claim):
+    """Once it breaks between two questions, once while one is asked."""
+    blocker, mine, said = claim("run-z", at="one"), claim("run-m", at="one"), []
+    blocker.take(host)
+    made = [Host.connect(sshd.access, deadline=30)]
+
+    def reach(_node):
+        if made[-1].lost:
+            made[-1].close()
+            made.append(Host.connect(sshd.access, deadline=30))
+        return made[-1]
+
+    def told(_words):
+        if len(made) < 3:
+            made[-1]._link.transport.close()
+        else:
+            blocker.free(host)
+
+    def ask(node):
+        found = reach(node)
+        if len(made) == 2:
+            found._link.transport.sock.shutdown(socket.SHUT_RDWR)  # nobody knows of it yet
+        return found
+
+    waiting = Line({"one": mine}, ask, 60.0, told, said.append)
+    assert waiting.stand()["one"].machine
+    assert len(made) == 3
+    assert mine.free(host) == (True, ())
+    made[-1].close()
 
 
 def test_two_who_ask_in_opposite_order_both_get_their_turn(host, claim):

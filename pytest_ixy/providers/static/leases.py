@@ -17,6 +17,8 @@ from pytest_ixy.providers.static.line import Line
 from pytest_ixy.providers.static.tenancy import Claim
 from pytest_ixy.remote import Access, Host
 
+PATIENCE = 60.0
+"""Seconds that a host may take to let us in again while we stand in line."""
 LOST = "lease-lost"
 """File in the run's scratch folder: which lease was lost, for every process that uses the hosts."""
 
@@ -67,9 +69,16 @@ class Leases:
         jobs = {name: lambda name=name: enter(name) for name in claims}
         return all_at_once(jobs, abort=interrupted.set)
 
+    def _reach(self, name: str) -> Host:
+        host = self._hosts[name]
+        if host.lost:
+            host.close()
+            self._hosts[name] = host = Host.connect(self.claims[name].access, deadline=PATIENCE)
+        return host
+
     def take(self, wait: float, progress: Progress) -> Mapping[str, Taken]:
         """Stand in line for at most `wait` seconds, and keep the leases from then on; see `Line.stand`."""
-        taken = Line(self.claims, self._hosts, wait, progress.tell, progress.say).stand()
+        taken = Line(self.claims, self._reach, wait, progress.tell, progress.say).stand()
         for name, claim in self.claims.items():
             self._hearts[name] = Heart(claim, self._hosts[name], lambda why: _note(self.lost, why))
         return taken

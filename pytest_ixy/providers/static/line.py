@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pytest_ixy.errors import LabError
 from pytest_ixy.providers.static.answers import Holder, Taken
 from pytest_ixy.providers.static.tenancy import Claim
 from pytest_ixy.remote import Host
 
+T = TypeVar("T")
 PAUSE = 2.0
 """Seconds between two tries."""
 
@@ -23,14 +25,14 @@ class Line:
 
     Attributes:
         claims: What to take, by node, in the order in which it is asked for.
-        hosts: The connections, by node.
+        reach: Gives a live connection to a node's host, a new one when the last one broke.
         wait: Seconds to wait at most.
         tell: Told what is waited for, again and again.
         say: Told the same once for each who holds it.
     """
 
     claims: Mapping[str, Claim]
-    hosts: Mapping[str, Host]
+    reach: Callable[[str], Host]
     wait: float
     tell: Callable[[str], None]
     say: Callable[[str], None]
@@ -65,14 +67,24 @@ class Line:
         """Take all, or none: then which node's host is taken, and who has it."""
         taken: dict[str, Taken] = {}
         for node, claim in self.claims.items():
-            answer = claim.take(self.hosts[node])
+            answer = self._ask(node, claim.take)
             self._note(node, answer)
             if answer.holder:
                 for other in taken:
-                    self.claims[other].free(self.hosts[other])
+                    self._ask(other, self.claims[other].free)
                 return node, answer.holder
             taken[node] = answer
         return taken
+
+    def _ask(self, node: str, work: Callable[[Host], T]) -> T:
+        """Ask a host, once more where the connection broke: who stands in line does so for hours."""
+        host = self.reach(node)
+        try:
+            return work(host)
+        except LabError:
+            if not host.lost_soon():
+                raise
+        return work(self.reach(node))
 
     def _note(self, node: str, answer: Taken) -> None:
         if answer.dead:

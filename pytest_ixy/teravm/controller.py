@@ -23,8 +23,6 @@ STATE = 300.0
 """Seconds that the tester may take to tell whether it is idle, or to be cleaned up."""
 TRIES = 10
 """Connections in a row over which nothing could be asked."""
-NEWS = 1.0
-"""Seconds that a command over a broken connection may fail before it is known that the connection broke."""
 _SAYS = "ixy: "
 _SHOWN = 5
 

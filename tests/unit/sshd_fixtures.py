@@ -18,16 +18,20 @@ def sshd(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def shared_host(sshd):
-    with sshd.connect() as host:
-        yield host
+def connections(sshd):
+    made = [sshd.connect()]
+    yield made
+    made[-1].close()
 
 
 @pytest.fixture
-def host(shared_host):
-    """The shared connection; asserts that a test leaves none of its threads."""
+def host(connections, sshd):
+    """The shared connection, made anew where it was cut; asserts that a test leaves none of its threads."""
+    if connections[-1].lost:
+        connections[-1].close()
+        connections.append(sshd.connect())
     before = set(threading.enumerate())
-    yield shared_host
+    yield connections[-1]
     assert until(
         lambda: not [t for t in threading.enumerate() if t not in before and t.name.startswith("ixy-")]
     )

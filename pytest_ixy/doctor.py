@@ -12,11 +12,11 @@ from pathlib import Path
 from pytest_ixy import check, paths, programs, sweep
 from pytest_ixy.check import Check, State
 from pytest_ixy.errors import IxyError
+from pytest_ixy.options import TERAVM
 from pytest_ixy.providers.openstack import checks as openstack
 from pytest_ixy.providers.qemu import checks as qemu
 from pytest_ixy.providers.static import checks as static
 from pytest_ixy.settings import Settings
-from pytest_ixy.startup import TERAVM
 from pytest_ixy.teravm import checks as teravm
 
 GIB = 1 << 30

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pytest
 
+TERAVM = "teravm"
+"""The scenario that has a lab in the place of a repository."""
 GROUP = "ixy: network drivers in real machines"
 
 

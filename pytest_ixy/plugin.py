@@ -17,9 +17,6 @@ pytest_plugins = ["pytest_ixy.fixtures", "pytest_ixy.questions", "pytest_ixy.lab
 SUBJECTS = ("ixy_repo", "ixy_replay")
 """The options of which one is needed."""
 
-LAB = "teravm"
-"""The scenario that needs neither."""
-
 QUESTIONS = ("help", "version", "showfixtures", "show_fixtures_per_test", "markers")
 """Options of pytest that ask something and run nothing."""
 
@@ -54,7 +51,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     from pytest_ixy import startup, xdist
 
     settings = startup.settings_of(config)
-    if settings.scenario == startup.TERAVM:
+    if settings.scenario == options.TERAVM:
         return 0  # there is one lab, whose steps come one after the other
     return xdist.workers(settings) if settings.targets else None
 
@@ -63,7 +60,7 @@ def _wanted(config: pytest.Config, option: argparse.Namespace) -> bool:
     """Whether there is something to judge, and tests are to be run or collected at all."""
     if any(getattr(option, question, None) for question in QUESTIONS):
         return False
-    if LAB in {option.ixy_scenario, os.environ.get("IXY_SCENARIO"), config.getini("ixy_scenario")}:
+    if options.TERAVM in {option.ixy_scenario, os.environ.get("IXY_SCENARIO"), config.getini("ixy_scenario")}:
         return True
     return any(map(_given, (option.ixy_repo, option.ixy_replay), SUBJECTS, map(config.getini, SUBJECTS)))
 

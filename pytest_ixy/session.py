@@ -16,12 +16,13 @@ from pytest_ixy.errors import IxyError, UsageError
 from pytest_ixy.keeping import Keeping
 from pytest_ixy.lab import Lab
 from pytest_ixy.live import Live
+from pytest_ixy.options import TERAVM
 from pytest_ixy.origin import Origin
 from pytest_ixy.outcomes import Outcomes
 from pytest_ixy.owning import Owned
 from pytest_ixy.replay import Replay
 from pytest_ixy.settings import Settings
-from pytest_ixy.startup import FOLLOWS, TERAVM, settings_of
+from pytest_ixy.startup import FOLLOWS, settings_of
 from pytest_ixy.subjects import Subject, Subjects
 
 if TYPE_CHECKING:

@@ -15,8 +15,6 @@ from pytest_ixy.errors import UsageError
 from pytest_ixy.settings import Settings, resolve
 
 FLAGS = ("--ixy-repo", "--ixy-replay")
-TERAVM = "teravm"
-"""The scenario that has a lab in the place of a repository."""
 FOLLOWS = "ixy_localise_follows"
 """The attribute of pytest's options that says that localise was added to what is collected."""
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from pytest_ixy import tomlfile
+from pytest_ixy import recorded
 from pytest_ixy.bundle.manifest import Manifest
 from pytest_ixy.errors import UsageError
 
 MANIFEST = "manifest.json"
-OTHER = "teravm.json"
-"""What a bundle of scenario teravm has in its place."""
 CAPTURE = "capture.pcap"
 BACK = "capture-back.pcap"
 SENT = "sent.pcap"
@@ -80,10 +75,7 @@ def _possible(relative: str) -> bool:
 
 def write(path: Path, manifest: Manifest) -> Bundle:
     """Write the manifest into the folder `path`, whole or not at all, and open it."""
-    path.mkdir(parents=True, exist_ok=True)
-    draft = path / (MANIFEST + ".part")
-    draft.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    draft.replace(path / MANIFEST)
+    recorded.write(path / MANIFEST, manifest)
     return Bundle(path, manifest)
 
 
@@ -95,27 +87,14 @@ def load(path: Path) -> Bundle:
     """
     file = path / MANIFEST
     try:
-        manifest = Manifest.model_validate_json(_read(file))
+        manifest = recorded.read(file, Manifest, "manifest", LARGEST_MANIFEST)
     except OSError as error:
-        if (path / OTHER).is_file():
+        from pytest_ixy.ng40 import folder as other  # what judges packets has no use for it
+
+        if other.is_one(path):
             what = f"{path} is a run of scenario teravm, and has no packets."
             raise UsageError(what, hint="give --ixy-scenario=teravm") from error
         raise UsageError(f"{path} is not a bundle: {error.strerror}: {file.name}") from error
-    except ValidationError as error:
-        first: Any = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{file}: {where[:200]!r} {tomlfile.in_words(first)[:200]}") from error
     if manifest.packets is None:
         raise UsageError(f"{file}: 'packets': should be the number that was asked for")
     return Bundle(path, manifest)
-
-
-def _read(file: Path) -> bytes:
-    """All of a manifest, unless it is something that would block or fill the memory."""
-    if file.exists() and not file.is_file():
-        raise UsageError(f"{file} is not a regular file")
-    with file.open("rb") as stream:
-        data = stream.read(LARGEST_MANIFEST + 1)
-    if len(data) > LARGEST_MANIFEST:
-        raise UsageError(f"{file} is larger than {LARGEST_MANIFEST >> 20} MiB, so it is no manifest")
-    return data

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
+from pytest_ixy import recorded
 from pytest_ixy.errors import UsageError
 from pytest_ixy.ng40.records import LabRecord
-from pytest_ixy.tomlfile import in_words
 
 RECORD = "teravm.json"
 LARGEST = 64 << 20
@@ -21,10 +18,7 @@ LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,39}", re.ASCII)
 
 def write(folder: Path, record: LabRecord) -> None:
     """Write the record into a bundle, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / (RECORD + ".part")
-    draft.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    draft.replace(folder / RECORD)
+    recorded.write(folder / RECORD, record)
 
 
 def is_one(folder: Path) -> bool:
@@ -40,38 +34,13 @@ def load(folder: Path) -> LabRecord:
     """
     file = folder / RECORD
     try:
-        record = LabRecord.model_validate_json(_read(file))
+        record = recorded.read(file, LabRecord, "record", LARGEST)
     except OSError as error:
         raise UsageError(
             f"{folder} is no bundle of scenario teravm: {error.strerror}: {file.name}"
         ) from error
-    except ValidationError as error:
-        first: Any = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{file}: {where[:200]!r} {in_words(first)[:200]}") from error
     _check(file, record)
     return record
-
-
-def inside(folder: Path, relative: str) -> Path | None:
-    """The file that a record names, or None when it is not a file in the bundle."""
-    if not relative or "\0" in relative:
-        return None
-    try:
-        path = (folder / relative).resolve()
-        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
-    except OSError:  # a name that no file can have
-        return None
-
-
-def _read(file: Path) -> bytes:
-    if file.exists() and not file.is_file():
-        raise UsageError(f"{file} is not a regular file")
-    with file.open("rb") as stream:
-        data = stream.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise UsageError(f"{file} is larger than {LARGEST >> 20} MiB, so it is no record")
-    return data
 
 
 def _check(file: Path, record: LabRecord) -> None:

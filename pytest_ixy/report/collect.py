@@ -159,7 +159,8 @@ def _again(trial: Trial | None, path: Path, terms: Terms | None) -> Iterator[str
     from pytest_ixy.report.command import replay, rerun
 
     if folder.is_one(path):
-        yield from labs.again(folder.load(path), path)
+        record = (trial or open_trial(path)).lab
+        yield from labs.again(record, path) if record else ()
         return
     bundle = trial.bundle if trial else _opened(path, terms)
     if bundle is None:

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[2] / "pytest_ixy"
 LAYERS = {
     "trials": "errors printable topology cases traffic course",
     "words": "timespan options paths parallel thrift tomlkeys record",
-    "tables": "tomlfile hosttable ng40 labtable",
+    "tables": "tomlfile recorded hosttable ng40 labtable",
     "files": "nics dialect nodestate leftovers crash bundle known series way",
     "captures": "capture source programs ledger undo spots",
     "tools": "check rules frames terms git remote config unsupported spec progress bare unpack",

@@ -295,9 +295,6 @@ def test_a_full_disk_is_pruned_while_the_version_before_still_runs(lab, node, lo
 
 def test_an_interrupt_rolls_back(lab, node, log):
     lab.offers(**{OLD.hash: "good", NEW.hash: "hangs"})
-    timer = threading.Thread(
-        target=lambda: until((lab.root / "hangs").exists) and signal.raise_signal(signal.SIGINT)
-    )
     main = threading.main_thread().ident
 
     def interrupt():
